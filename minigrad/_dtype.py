@@ -142,6 +142,7 @@ def set_default_dtype(d: dtype) -> None:
 # numbers. A lower class changes the result only when its kind (bool < integer < float) is higher.
 
 _KIND = {each.numpy: 0 if each is bool_ else 2 if each.is_floating_point else 1 for each in ALL}
+_NUMBER_KIND: dict[type, int] = {bool: 0, int: 1, float: 2}
 
 
 def _same_class(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
@@ -183,11 +184,16 @@ def promote(a: Any, b: Any) -> np.dtype[Any]:
     >>> promote(np.ones(2, np.int32), 1.5).name, promote(np.ones(2, np.int8), 300).name
     ('float32', 'int8')
     """
-    try:  # the common case: two arrays of one dtype
-        if a.dtype is b.dtype and a.dtype in _KIND:
-            return a.dtype
-    except AttributeError:
-        pass
+    try:  # the common cases: two arrays of one dtype, an array and a number of no higher kind
+        found = a.dtype
+        kind = _NUMBER_KIND.get(type(b))
+        if kind is None:
+            if found is b.dtype and found in _KIND:
+                return found
+        elif _KIND[found] >= kind:
+            return found
+    except (AttributeError, KeyError):
+        pass  # a number comes first, or an operand is not supported: found out below
     (rank_a, a), (rank_b, b) = _describe(a), _describe(b)
     if rank_a == rank_b:
         return _SAME[a, b]
