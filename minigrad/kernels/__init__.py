@@ -1,0 +1,4 @@
+"""Plain NumPy numerics on ndarrays: convolution, pooling, interpolation, special functions.
+
+Nothing here knows of tensors, gradients or modules; the ops of `minigrad.ops` call it.
+"""

@@ -1,0 +1,124 @@
+"""Lower an image batch for convolution: lay it out so that every tap is one contiguous matrix.
+
+A convolution sums over the taps t = (t0, ..., tn) of the kernel
+
+    y[k, o] = sum over t, c of  w[k, c, t] * x[c, o * stride + t * dilation - padding]
+
+and is a matrix product as soon as the x of one tap lie in memory as a matrix (C, positions o).
+Two ways to get there are combined, after Cho & Brand, MEC: Memory-efficient Convolution for Deep
+Neural Network, 2017:
+
+* The taps of all axes *but the first* are copied out, one copy of x for each: with J such taps
+  the lowered batch has the shape (N, G, F, J, C, Q, o1, ..., on) for G groups.
+* The taps of the first axis are not copied. Position o of tap t reads row o * stride + t *
+  dilation. Rows are stored by their remainder modulo the stride (the F *phases* that occur), row
+  q * stride + f as row q of phase f. Then tap t reads the rows shift, shift + 1, ... of one phase
+  with shift = t * dilation // stride: for every (j, c) one contiguous run, hence a matrix.
+
+Hence a 3x3 kernel copies x three times, not nine times. Where the products would be too thin, the
+runs of the first axis are stacked as well, in long copies, and there is one product instead of
+one for each row of the kernel.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+import numpy as np
+
+Ints = tuple[int, ...]
+
+
+def output_size(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
+    """Return the spatial sizes of a convolution's result.
+
+    >>> output_size((7, 8), (3, 3), (2, 1), (1, 1), (1, 2))
+    (4, 6)
+    """
+    sizes = zip(spatial, kernel, stride, padding, dilation, strict=True)
+    return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+
+
+def _inside(count: int, step: int, offset: int, size: int) -> tuple[slice, slice]:
+    """Return the slices of those i in range(count) and i * step + offset in range(size)."""
+    first = max(0, -(offset // step))
+    last = min(count, (size - 1 - offset) // step + 1)
+    if last <= first:
+        return slice(0, 0), slice(0, 0)
+    start = first * step + offset
+    return slice(first, last), slice(start, start + (last - first - 1) * step + 1, step)
+
+
+class Lowering:
+    """The geometry of one convolution: which part of x goes where in the lowered batch."""
+
+    def __init__(
+        self, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
+    ) -> None:
+        taps = [divmod(t * dilation[0], stride[0]) for t in range(kernel[0])]
+        phases = sorted({phase for _, phase in taps})
+        self.kernel = kernel
+        self.out = out
+        self.positions = prod(out)
+        self.row = prod(out[1:])  # floats of one row
+        self.rows = max(shift for shift, _ in taps) + out[0]
+        self.phases = len(phases)
+        self.inner = prod(kernel[1:])  # copied taps
+        self.taps = [(phases.index(phase), shift) for shift, phase in taps]
+        # every tap of the first axis has a phase for itself: the lowered batch is stacked already
+        self.stacked = self.phases == kernel[0] and self.rows == out[0]
+        self.copies = []  # (phase, j, slices of the lowered batch, slices of x)
+        for f, (j, tap) in product(range(self.phases), enumerate(np.ndindex(*kernel[1:]))):
+            axes = [_inside(self.rows, stride[0], phases[f] - padding[0], spatial[0])]
+            for a, t in enumerate(tap, start=1):
+                offset = t * dilation[a] - padding[a]
+                axes.append(_inside(out[a], stride[a], offset, spatial[a]))
+            target, source = zip(*axes, strict=True)
+            self.copies.append((f, j, (..., *target), (..., *source)))
+        whole = tuple(slice(0, n, 1) for n in spatial)
+        grid = (self.rows, *out[1:])
+        covered = [tuple(s.stop - s.start for s in target[1:]) for _, _, target, _ in self.copies]
+        self.padded = any(sizes != grid for sizes in covered)
+        # the lowered batch is x itself (1x1 kernels, 1-D kernels, (3, 1) kernels)
+        self.identity = (
+            not self.padded
+            and len(self.copies) == 1
+            and self.copies[0][3][1:] == whole
+            and grid == spatial
+        )
+
+    def shape(self, batch: Ints, channels: int) -> Ints:
+        """Return the shape of the lowered batch of (*batch, channels, *spatial)."""
+        return (*batch, self.phases, self.inner, channels, self.rows, *self.out[1:])
+
+    def lower(self, x: np.ndarray, lowered: np.ndarray) -> None:
+        """Copy x (N, G, C, *spatial) into `lowered`, whose margins are zero already."""
+        for f, j, target, source in self.copies:
+            lowered[:, :, f, j][target] = x[source]
+
+    def fold(self, lowered: np.ndarray, x: np.ndarray) -> None:
+        """Add up in x (N, G, C, *spatial) what `lower` would have copied from it: its adjoint."""
+        for f, j, target, source in self.copies:
+            x[source] += lowered[:, :, f, j][target]
+
+    def tap(self, lowered: np.ndarray, t: int) -> np.ndarray:
+        """Return the view of tap t of the first axis: (N, G, inner * C, positions)."""
+        phase, shift = self.taps[t]
+        batch, channels = lowered.shape[:2], lowered.shape[4]
+        rows = lowered.reshape(*batch, self.phases, self.inner * channels, self.rows * self.row)
+        return rows[:, :, phase, :, shift * self.row : (shift + self.out[0]) * self.row]
+
+    def stack(self, lowered: np.ndarray, columns: np.ndarray) -> None:
+        """Copy the views of all taps into columns (N, G, kernel[0], inner * C, positions)."""
+        for t in range(self.kernel[0]):
+            columns[:, :, t] = self.tap(lowered, t)
+
+
+@lru_cache(maxsize=512)
+def lowering(
+    spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
+) -> Lowering:
+    """Return the geometry, computed once for every combination of sizes."""
+    return Lowering(spatial, kernel, stride, padding, dilation, out)
