@@ -1,24 +1,46 @@
-"""Convolution, its input gradient and its weight gradient, in any number of dimensions."""
+"""Convolution, its input gradient and its weight gradient, in any number of dimensions.
+
+The three are each other's derivatives: <g, conv(x, w)> is linear in g, x and w, and
+
+    <g, conv(x, w)> = <conv_input(g, w), x> = <conv_weight(g, x), w>.
+
+Arrays are NumPy's, of any strides; results are C-contiguous. float16 is computed in float32 and
+rounded once. Options are tuples with one int per spatial axis; padding is with zeros, symmetric.
+"""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
-from minigrad.kernels._threads import one_blas_thread, run, scratch
-from minigrad.kernels.lowering import Ints, Lowering, lowering, output_size
+from minigrad.kernels import _correlate
+from minigrad.kernels.lowering import Ints, lowering, output_size
 
 __all__ = ["conv", "conv_input", "conv_weight", "output_size"]
 
-_CHUNK_BYTES = 1 << 20  # of columns, so that they stay in the second-level cache
-_LANES = 8
 
-
-def _compute_dtype(*arrays: np.ndarray) -> tuple[np.dtype, np.dtype]:
-    """Return the dtype of the result and the one to compute in: float16 is rounded once."""
-    result = np.result_type(*arrays)
+def _compute_dtype(a: np.ndarray, b: np.ndarray) -> tuple[np.dtype, np.dtype]:
+    """Return the dtype of the result and the one to compute in."""
+    result = a.dtype if a.dtype == b.dtype else np.result_type(a, b)
     return result, np.dtype(np.float32) if result == np.float16 else result
+
+
+def _split(a: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
+    """Return (N, G, C, *spatial) in a dtype."""
+    a = a.astype(dtype, copy=False)
+    return a.reshape(a.shape[0], groups, a.shape[1] // groups, *a.shape[2:])
+
+
+def _flat(g: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
+    """Return (N, G, K, positions), contiguous, in a dtype."""
+    g = np.ascontiguousarray(g, dtype)
+    return g.reshape(g.shape[0], groups, g.shape[1] // groups, -1)
+
+
+def _taps(w: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
+    """Return w (K, C, k0, *k) as the matrices (k0, G, K / G, prod(k) * C)."""
+    filters, channels, first = w.shape[:3]
+    w = w.reshape(groups, filters // groups, channels, first, -1).transpose(3, 0, 1, 4, 2)
+    return np.ascontiguousarray(w, dtype).reshape(first, groups, filters // groups, -1)
 
 
 def conv(
@@ -32,73 +54,20 @@ def conv(
 ) -> np.ndarray:
     """Return y[n, k, o] = sum over c, t of w[k, c, t] x[n, c, o * stride + t * dilation - padding].
 
-    x (N, C, *spatial), w (K, C / groups, *kernel), bias (K,) -> y (N, K, *out), C-contiguous.
+    x (N, C, *spatial), w (K, C / groups, *kernel), bias (K,) -> y (N, K, *out).
     """
     result, dtype = _compute_dtype(x, w)
     out = output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    plan = lowering(x.shape[2:], w.shape[2:], stride, padding, dilation, out)
     y = np.empty((len(x), len(w), *out), dtype)
-    if bias is not None:
-        bias = bias.astype(dtype, copy=False).reshape(-1, 1)
     if not w.size:
-        y[...] = 0 if bias is None else bias.reshape(-1, *(1 for _ in out))
+        y[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(out))
     elif y.size:
-        _conv(plan, x.astype(dtype, copy=False), w.astype(dtype, copy=False), groups, bias, y)
+        if bias is not None:
+            bias = bias.astype(dtype, copy=False).reshape(groups, -1, 1)
+        plan = lowering(x.shape[2:], w.shape[2:], stride, padding, dilation, out)
+        x = _split(x, groups, dtype)
+        _correlate.correlate(plan, x, _taps(w, groups, dtype), bias, _flat(y, groups, dtype))
     return y.astype(result, copy=False)
-
-
-def _chunks(plan: Lowering, batch: int, channels: int, dtype: np.dtype):
-    size = channels * plan.positions * plan.inner * plan.kernel[0] * dtype.itemsize
-    step = max(1, min(batch, _CHUNK_BYTES // max(size, 1)))
-    return [(i, min(batch, i + step)) for i in range(0, batch, step)]
-
-
-def _lanes(chunks: list) -> list:
-    count = min(len(chunks), _LANES)
-    cuts = [len(chunks) * i // count for i in range(count + 1)]
-    return [chunks[a:b] for a, b in pairwise(cuts)]
-
-
-def _flat_weight(w, groups):
-    # (K, C, k0, *k) -> (k0, G, K, J * C)
-    K, C, k0 = w.shape[:3]
-    w = w.reshape(groups, K // groups, C, k0, -1)
-    return np.ascontiguousarray(w.transpose(3, 0, 1, 4, 2)).reshape(k0, groups, K // groups, -1)
-
-
-def _split(a, groups):
-    return a.reshape(a.shape[0], groups, a.shape[1] // groups, *a.shape[2:])
-
-
-def _columns(plan, lowered):
-    if plan.stacked:
-        return lowered.reshape(*lowered.shape[:2], -1, plan.positions)
-    b, J = lowered.shape[:2], plan.inner * lowered.shape[4]
-    columns = scratch("columns", (*b, plan.kernel[0], J, plan.positions), lowered.dtype)
-    plan.stack(lowered, columns)
-    return columns.reshape(*b, -1, plan.positions)
-
-
-def _conv(plan, x, w, groups, bias, y):
-    taps = _flat_weight(w, groups)
-    whole = taps.transpose(1, 2, 0, 3).reshape(groups, len(w) // groups, -1)
-    x, y = _split(x, groups), y.reshape(len(y), groups, len(w) // groups, -1)
-    lanes = _lanes(_chunks(plan, len(x), w.shape[1] * groups, x.dtype))
-
-    def lane(index):
-        full = None
-        for a, b in lanes[index]:
-            if full is None:
-                full = scratch("lowered", plan.shape((b - a, groups), x.shape[2]), x.dtype)
-                full.fill(0)
-            lowered = full[: b - a]
-            plan.lower(x[a:b], lowered)
-            np.matmul(whole, _columns(plan, lowered), out=y[a:b])
-            if bias is not None:
-                y[a:b].reshape(b - a, len(w), -1)[...] += bias
-
-    with one_blas_thread:
-        run(lane, len(lanes))
 
 
 def conv_input(
@@ -110,35 +79,44 @@ def conv_input(
     dilation: Ints,
     groups: int,
 ) -> np.ndarray:
-    """Return the gradient of `conv` for its input, also known as transposed convolution.
+    """Return the gradient of `conv` for its input, which is also called transposed convolution.
 
-    g (N, K, *out), w (K, C / groups, *kernel) -> dx (N, C, *spatial), C-contiguous.
+    g (N, K, *out), w (K, C / groups, *kernel) -> dx (N, C, *spatial).
     """
     result, dtype = _compute_dtype(g, w)
-    plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
-    dx = np.zeros((len(g), w.shape[1] * groups, *spatial), dtype)
-    if dx.size and g.size:
-        _conv_input(plan, g.astype(dtype, copy=False), w.astype(dtype, copy=False), groups, dx)
+    shape = (len(g), w.shape[1] * groups, *spatial)
+    if not g.size or not w.size:
+        return np.zeros(shape, result)
+    if max(stride) == 1:
+        dx = np.empty(shape, dtype)
+        if dx.size:
+            _correlate_flipped(g, w, padding, dilation, groups, dx)
+        return dx.astype(result, copy=False)
+    dx = np.zeros(shape, dtype)
+    if dx.size:
+        plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
+        taps, dx5 = _taps(w, groups, dtype), _split(dx, groups, dtype)
+        _correlate.scatter(plan, _flat(g, groups, dtype), taps, dx5)
     return dx.astype(result, copy=False)
 
 
-def _conv_input(plan, g, w, groups, dx):
-    taps = _flat_weight(w, groups).swapaxes(2, 3)
-    g, dx = _split(np.ascontiguousarray(g), groups), _split(dx, groups)
-    g = g.reshape(*g.shape[:3], -1)
-    lanes = _lanes(_chunks(plan, len(g), w.shape[1] * groups, g.dtype))
+def _correlate_flipped(
+    g: np.ndarray, w: np.ndarray, padding: Ints, dilation: Ints, groups: int, dx: np.ndarray
+) -> None:
+    """Compute dx[c, u] = sum over k, t of w[k, c, t] g[k, u - t * dilation + padding].
 
-    def lane(index):
-        for a, b in lanes[index]:
-            lowered = scratch("lowered", plan.shape((b - a, groups), dx.shape[2]), g.dtype)
-            lowered.fill(0)
-            for t in range(plan.kernel[0]):
-                tap = plan.tap(lowered, t)
-                tap += np.matmul(taps[t], g[a:b])
-            plan.fold(lowered, dx[a:b])
-
-    with one_blas_thread:
-        run(lane, len(lanes))
+    With t = kernel - 1 - s this is the correlation of g with the flipped w, padded by
+    (kernel - 1) * dilation - padding; where that is negative, it crops.
+    """
+    kernel = w.shape[2:]
+    turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)  # (G, C, K, *kernel)
+    turned = np.flip(turned, tuple(range(3, turned.ndim)))
+    turned = turned.reshape(-1, *turned.shape[2:])
+    margin = tuple((k - 1) * d - p for k, d, p in zip(kernel, dilation, padding, strict=True))
+    unit = (1,) * len(kernel)
+    plan = lowering(g.shape[2:], kernel, unit, margin, dilation, dx.shape[2:])
+    taps, g = _taps(turned, groups, dx.dtype), _split(g, groups, dx.dtype)
+    _correlate.correlate(plan, g, taps, None, _flat(dx, groups, dx.dtype))
 
 
 def conv_weight(
@@ -152,33 +130,14 @@ def conv_weight(
 ) -> np.ndarray:
     """Return the gradient of `conv` for its weight.
 
-    g (N, K, *out), x (N, C, *spatial) -> dw (K, C / groups, *kernel), C-contiguous.
+    g (N, K, *out), x (N, C, *spatial) -> dw (K, C / groups, *kernel).
     """
     result, dtype = _compute_dtype(g, x)
+    filters, channels = g.shape[1] // groups, x.shape[1] // groups
+    if not g.size or not x.size:
+        return np.zeros((filters * groups, channels, *kernel), result)
     plan = lowering(x.shape[2:], kernel, stride, padding, dilation, g.shape[2:])
-    dw = np.zeros((g.shape[1], x.shape[1] // groups, *kernel), dtype)
-    if dw.size and g.size:
-        _conv_weight(plan, g.astype(dtype, copy=False), x.astype(dtype, copy=False), groups, dw)
-    return dw.astype(result, copy=False)
-
-
-def _conv_weight(plan, g, x, groups, dw):
-    g, x = _split(np.ascontiguousarray(g), groups), _split(x, groups)
-    g = g.reshape(*g.shape[:3], -1)
-    K, C = g.shape[2], x.shape[2]
-    lanes = _lanes(_chunks(plan, len(g), x.shape[1] * groups, g.dtype))
-    parts = np.zeros((len(lanes), plan.kernel[0], groups, K, plan.inner * C), g.dtype)
-
-    def lane(index):
-        for a, b in lanes[index]:
-            lowered = scratch("lowered", plan.shape((b - a, groups), C), g.dtype)
-            lowered.fill(0)
-            plan.lower(x[a:b], lowered)
-            for t in range(plan.kernel[0]):
-                tap = plan.tap(lowered, t)
-                parts[index, t] += np.matmul(g[a:b], tap.swapaxes(2, 3)).sum(axis=0)
-
-    with one_blas_thread:
-        run(lane, len(lanes))
-    total = parts.sum(axis=0).reshape(plan.kernel[0], groups, K, plan.inner, C)
-    dw[...] = total.transpose(1, 2, 4, 0, 3).reshape(dw.shape)
+    x = _split(x, groups, dtype)
+    dw = _correlate.contract(plan, _flat(g, groups, dtype), x)
+    dw = dw.reshape(kernel[0], groups, -1, channels, filters).transpose(1, 4, 3, 0, 2)
+    return np.ascontiguousarray(dw, result).reshape(filters * groups, channels, *kernel)

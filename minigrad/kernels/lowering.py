@@ -59,13 +59,13 @@ class Lowering:
     ) -> None:
         taps = [divmod(t * dilation[0], stride[0]) for t in range(kernel[0])]
         phases = sorted({phase for _, phase in taps})
-        self.kernel = kernel
         self.out = out
         self.positions = prod(out)
-        self.row = prod(out[1:])  # floats of one row
+        self.row = prod(out[1:])  # elements of one row
         self.rows = max(shift for shift, _ in taps) + out[0]
         self.phases = len(phases)
-        self.inner = prod(kernel[1:])  # copied taps
+        self.summed = kernel[0]  # taps of the first axis
+        self.copied = prod(kernel[1:])  # taps of the other axes, J
         self.taps = [(phases.index(phase), shift) for shift, phase in taps]
         # every tap of the first axis has a phase for itself: the lowered batch is stacked already
         self.stacked = self.phases == kernel[0] and self.rows == out[0]
@@ -77,21 +77,17 @@ class Lowering:
                 axes.append(_inside(out[a], stride[a], offset, spatial[a]))
             target, source = zip(*axes, strict=True)
             self.copies.append((f, j, (..., *target), (..., *source)))
-        whole = tuple(slice(0, n, 1) for n in spatial)
         grid = (self.rows, *out[1:])
         covered = [tuple(s.stop - s.start for s in target[1:]) for _, _, target, _ in self.copies]
         self.padded = any(sizes != grid for sizes in covered)
-        # the lowered batch is x itself (1x1 kernels, 1-D kernels, (3, 1) kernels)
+        # the lowered batch is x itself: 1x1, (3, 1) and 1-D kernels without stride and padding
         self.identity = (
-            not self.padded
-            and len(self.copies) == 1
-            and self.copies[0][3][1:] == whole
-            and grid == spatial
+            len(self.copies) == 1 and covered[0] == spatial == grid and max(stride) == 1
         )
 
     def shape(self, batch: Ints, channels: int) -> Ints:
         """Return the shape of the lowered batch of (*batch, channels, *spatial)."""
-        return (*batch, self.phases, self.inner, channels, self.rows, *self.out[1:])
+        return (*batch, self.phases, self.copied, channels, self.rows, *self.out[1:])
 
     def lower(self, x: np.ndarray, lowered: np.ndarray) -> None:
         """Copy x (N, G, C, *spatial) into `lowered`, whose margins are zero already."""
@@ -99,21 +95,20 @@ class Lowering:
             lowered[:, :, f, j][target] = x[source]
 
     def fold(self, lowered: np.ndarray, x: np.ndarray) -> None:
-        """Add up in x (N, G, C, *spatial) what `lower` would have copied from it: its adjoint."""
+        """Add to x (N, G, C, *spatial) whatever `lower` would have copied from it: its adjoint."""
         for f, j, target, source in self.copies:
-            x[source] += lowered[:, :, f, j][target]
+            part = x[source]
+            part += lowered[:, :, f, j][target]
 
-    def tap(self, lowered: np.ndarray, t: int) -> np.ndarray:
-        """Return the view of tap t of the first axis: (N, G, inner * C, positions)."""
-        phase, shift = self.taps[t]
+    def views(self, lowered: np.ndarray) -> list[np.ndarray]:
+        """Return for each tap of the first axis its matrix (N, G, J * C, positions), a view."""
         batch, channels = lowered.shape[:2], lowered.shape[4]
-        rows = lowered.reshape(*batch, self.phases, self.inner * channels, self.rows * self.row)
-        return rows[:, :, phase, :, shift * self.row : (shift + self.out[0]) * self.row]
-
-    def stack(self, lowered: np.ndarray, columns: np.ndarray) -> None:
-        """Copy the views of all taps into columns (N, G, kernel[0], inner * C, positions)."""
-        for t in range(self.kernel[0]):
-            columns[:, :, t] = self.tap(lowered, t)
+        flat = (*batch, self.phases, self.copied * channels, self.rows * self.row)
+        runs, start, size = lowered.reshape(flat), self.row, self.positions
+        return [
+            runs[:, :, phase, :, shift * start : shift * start + size]
+            for phase, shift in self.taps
+        ]
 
 
 @lru_cache(maxsize=512)
