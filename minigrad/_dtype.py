@@ -358,4 +358,6 @@ class iinfo:
     __hash__ = None  # type: ignore[assignment]  # as PyTorch: not hashable
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return (
+            f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"  # as PyTorch: rounded
+        )
