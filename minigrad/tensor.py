@@ -1,0 +1,389 @@
+"""class Tensor: an array with a place on the tape.
+
+The class holds the state, the operators, the bridge to NumPy and the autograd methods. The methods
+that only forward to an op are bound in `_methods.py`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import _dtype, engine, views
+from ._device import cpu
+from ._format import format_tensor
+from ._methods import Methods
+from .engine import Leaf, Node, apply, wrap
+from .modes import state
+from .ops import create, elementwise, index, linalg
+from .versions import InferenceStorage, Storage, storage_of
+
+ndarray = np.ndarray
+
+
+def _operator(function: Any, *rest: Any, swap: bool = False) -> Callable[[Any, Any], Any]:
+    """Return an operator method of an op; operands it cannot take give NotImplemented."""
+    made = function.op
+
+    def method(self: Tensor, other: Any) -> Any:
+        try:
+            return apply(made, (other, self, *rest) if swap else (self, other, *rest))
+        except TypeError:
+            if isinstance(other, ndarray):
+                return method(self, create.from_numpy(other))
+            if isinstance(other, (Tensor, int, float, np.generic)):
+                raise
+            return NotImplemented
+
+    return method
+
+
+class Tensor(Methods):
+    """Hold numbers of one dtype in an n-dimensional array, and what is needed to differentiate.
+
+    Make one with `tensor`, `zeros`, `randn`, ...; `Tensor(2, 3)` makes an unset float tensor of
+    that shape and `Tensor([1, 2])` one with these values, as in PyTorch.
+
+    >>> import minigrad as torch
+    >>> x = torch.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    _data: ndarray
+    _node: Node | Leaf | None = None  # the place on the tape; None: a constant
+    _storage: Storage | None = None  # version counter, made when first needed
+    _base: Tensor | None = None  # views: the tensor that owns the memory,
+    _chain: views.Chain = ()  # the view ops that lead from it to this one,
+    _rebased = 0  # how many rewrites of its history are known here,
+    _frozen: str | None = None  # and why it must not be written in place
+    _grad: Tensor | None = None
+
+    __array_priority__ = 1000  # ndarray * Tensor comes to Tensor.__rmul__
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return object.__new__(cls)
+
+    def __init__(self, *args: Any, dtype: Any = None, device: Any = None) -> None:
+        if len(args) == 1 and not isinstance(args[0], (int, np.integer)):
+            data = args[0]
+            if isinstance(data, _dtype.Size):
+                made = create.empty(data)
+            elif isinstance(data, Tensor):
+                made = data.detach()
+            else:
+                made = create.tensor(data, dtype=_dtype.get_default_dtype())
+        else:
+            made = create.empty(args) if args else create.empty((0,))
+        self._data = made._data
+
+    # ---- what the engine asks of the class
+    _mark_view = staticmethod(views.mark_view)
+
+    @staticmethod
+    def _dtype_of(numpy_dtype: np.dtype[Any]) -> _dtype.dtype:
+        return _dtype.from_numpy[numpy_dtype]
+
+    @staticmethod
+    def _can_cast(source: np.dtype[Any], to: np.dtype[Any]) -> bool:
+        return _dtype.can_cast(_dtype.from_numpy[source], _dtype.from_numpy[to])
+
+    @staticmethod
+    def _type_name(numpy_dtype: np.dtype[Any]) -> str:
+        names = {"float16": "Half", "float32": "Float", "float64": "Double", "int8": "Char",
+                 "int16": "Short", "int32": "Int", "int64": "Long", "uint8": "Byte", "bool": "Bool"}
+        return names[numpy_dtype.name]
+
+    @staticmethod
+    def _write_out(function: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        """Run an op and write its result into `out=`, which must not need a gradient."""
+        out = given.pop("out")
+        args = function.op.fill(args, given)
+        needs = any(isinstance(a, Tensor) and a.requires_grad for a in (*args, out))
+        if state.grad and needs:
+            raise RuntimeError(f"{function.op.name}(): functions with out=... arguments don't "
+                               f"support automatic differentiation, but one of the arguments "
+                               f"requires grad; drop out= or use no_grad()")
+        made = function(*args)
+        for one, target in zip(*((made, out) if isinstance(out, tuple) else ([made], [out])),
+                               strict=True):
+            if target._data.shape != one._data.shape:
+                target._data = np.empty(one._data.shape, target._data.dtype)
+            views.check_result(function.op, target, one._data)
+            target._data[...] = one._data
+            views.wrote(target, function.op.name)
+        return out
+
+    # ---- shape and type
+    @property
+    def shape(self) -> _dtype.Size:
+        """The sizes of the dimensions."""
+        return _dtype.as_size(self._data.shape)
+
+    @property
+    def dtype(self) -> _dtype.dtype:
+        """The element type."""
+        return _dtype.from_numpy[self._data.dtype]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    device = property(lambda self: cpu, doc="Where the tensor lives: always the CPU.")
+    layout = property(lambda self: _dtype_layout(), doc="The memory layout: always strided.")
+    is_cuda = is_sparse = is_quantized = is_mps = is_xpu = is_meta = is_nested = property(
+        lambda self: False, doc="Always False: a dense tensor on the CPU.")
+    is_cpu = property(lambda self: True, doc="Always True.")
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor; it has no dimensions, use numel() or item()")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    # ---- autograd
+    @property
+    def requires_grad(self) -> bool:
+        """True if gradients are computed for this tensor; settable on leaves."""
+        if self._base is not None:
+            engine.refresh(self)
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Say whether gradients are wanted for this leaf; return the tensor itself."""
+        if not self.is_leaf:
+            if requires_grad:
+                return self
+            raise RuntimeError("you can only change requires_grad flags of leaf variables. This "
+                               f"tensor is the result of {self._node.name()}: use detach().")
+        if requires_grad and self._node is None:
+            if self._data.dtype.kind != "f":
+                raise RuntimeError("only Tensors of floating point dtype can require gradients, "
+                                   f"not {self.dtype}; convert with .float() first")
+            self._node = Leaf(self)
+        elif not requires_grad and self._node is not None:
+            self._grad, self._node = self.grad, None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """True unless the tensor is the recorded result of an op."""
+        return not self.requires_grad or type(self._node) is Leaf
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The recorded function that made this tensor; None for leaves."""
+        return None if self.is_leaf else self._node  # type: ignore[return-value]
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient of a leaf (or of a tensor after `retain_grad`)."""
+        node = self._node
+        if type(node) is Leaf:
+            return node.grad
+        if node is not None and self._grad is None and node.retain is None:
+            import warnings
+
+            warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being "
+                          "accessed. Its .grad attribute won't be populated during "
+                          "autograd.backward(): call .retain_grad() on it first, or look at the "
+                          "leaf instead.", UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of "
+                                f"type {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._data.shape != self._data.shape:
+                raise RuntimeError(f"assigned grad has data of a different size: "
+                                   f"{list(value.shape)} for a tensor of {list(self.shape)}")
+            if value._data.dtype != self._data.dtype:
+                raise RuntimeError(f"assigned grad has data of a different type: {value.dtype} "
+                                   f"for a tensor of {self.dtype}")
+        node = self._node
+        if type(node) is Leaf:
+            node.grad = value
+        else:
+            self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history and with a version counter of its own."""
+        return wrap(self._data, None)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._data = value._data
+        if type(self._node) is Leaf:
+            self._node.hold(value._data)
+
+    def detach(self) -> Tensor:
+        """Return the same memory, and the same version counter, outside of the graph."""
+        made = wrap(self._data, None)
+        made._storage = storage_of(self)
+        return made
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor off from the graph, in place."""
+        if self._base is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._node = None
+        return self
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None,
+                 create_graph: bool = False, inputs: Any = None) -> None:
+        """Add the gradients of this tensor to the `.grad` of the leaves that it came from.
+
+        See `minigrad.autograd.backward`; `gradient` may be left out for a single number.
+        """
+        from .autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
+        """Call `hook(grad)` when this tensor's gradient is ready; a returned tensor replaces it."""
+        from .autograd.graph import RemovableHandle
+
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node: Any = self._node
+        if node.hooks is None:
+            node.hooks = {}
+        return RemovableHandle(node.hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Any:
+        """Call `hook(tensor)` after backward has added to this leaf's `.grad`."""
+        from .autograd.graph import RemovableHandle
+
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if type(self._node) is not Leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self._node.post_hooks is None:
+            self._node.post_hooks = {}
+        return RemovableHandle(self._node.post_hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this non-leaf tensor in `.grad` during backward."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if type(self._node) is not Leaf:
+            self._node.retain = weakref.ref(self)  # type: ignore[union-attr]
+
+    @property
+    def retains_grad(self) -> bool:
+        """True for a non-leaf whose gradient is kept."""
+        return type(self._node) is Node and self._node.retain is not None
+
+    @property
+    def _version(self) -> int:
+        return storage_of(self).count
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    def is_inference(self) -> bool:
+        """Return True for a tensor made in inference mode."""
+        return isinstance(self._storage, InferenceStorage)
+
+    # ---- the bridge to Python and NumPy
+    def numpy(self, *, force: bool = False) -> ndarray:
+        """Return the array itself (shared memory); refused while the tensor requires grad."""
+        if self.requires_grad and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. "
+                               "Use tensor.detach().numpy() instead.")
+        return self._data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
+        array = self.numpy()
+        return np.array(array, dtype, copy=copy)
+
+    def item(self) -> Any:
+        """Return the only element as a Python number."""
+        if self._data.size != 1:
+            raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to "
+                               f"Scalar; index it first, or use tolist()")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """Return the elements as nested Python lists (a number for a 0-d tensor)."""
+        return self._data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iub" or self._data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise RuntimeError(
+                "Boolean value of Tensor with "
+                + ("no values" if not self._data.size else "more than one value")
+                + " is ambiguous: use .any() or .all()")
+        return bool(self.item())
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return format_tensor(
+            self._data, requires_grad=self.requires_grad,
+            grad_fn_name=None if self.grad_fn is None else self.grad_fn.name())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self._data.ndim else object.__format__(self, spec)
+
+    __hash__ = object.__hash__
+
+    # ---- operators
+    __add__ = _operator(elementwise.add, 1)
+    __radd__ = _operator(elementwise.add, 1)
+    __sub__ = _operator(elementwise.sub, 1)
+    __mul__ = __rmul__ = _operator(elementwise.mul)
+    __truediv__ = _operator(elementwise.true_div)
+    __rtruediv__ = _operator(elementwise.true_div, swap=True)
+    __matmul__ = _operator(linalg.matmul)
+    __rmatmul__ = _operator(linalg.matmul, swap=True)
+
+    def __neg__(self) -> Tensor:
+        return elementwise.neg(self)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        parsed, basic = index.parse(key)
+        return index.select_index(self, parsed) if basic else index.take_index(self, parsed)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        parsed, _ = index.parse(key)
+        views.inplace(index.set_index, (self, value, parsed))
+
+
+engine.Tensor = Tensor

@@ -1,0 +1,194 @@
+"""Views and in-place writes: how they stay differentiable.
+
+A view remembers its base tensor and the chain of view ops that leads from the base to it. When a
+view is written in place, the *base* gets a new place on the tape (`copy_slices`: the old base with
+the viewed region replaced), and every other view of that base ties itself again (`as_view`) at its
+next use, because `Storage.rebased` has moved on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import engine
+from .anomaly import anomaly, user_line
+from .engine import Leaf, Node, Op, apply, gather, op, record, run_forward
+from .modes import state
+from .versions import storage_of
+
+Chain = tuple[tuple[Op, tuple[Any, ...]], ...]
+
+
+def mark_view(out: Any, made_by: Op, args: Sequence[Any]) -> None:
+    """Note that `out` is a view of the first argument: shared memory and version counter."""
+    source = args[0]
+    storage = out._storage = storage_of(source)
+    out._base = source if source._base is None else source._base
+    out._chain = (*source._chain, (made_by, tuple(args[1:])))
+    out._rebased = storage.rebased
+    if made_by.many:
+        out._frozen = (f"it is one output of {made_by.name}, which returns several views; writing "
+                       f"into one of them is not supported")
+    elif not state.grad:
+        out._frozen = "it is a view that was made in no_grad mode"
+    else:
+        out._frozen = source._frozen
+
+
+def refresh(view: Any) -> None:
+    """Tie a view to the tape again if its base's history was rewritten since."""
+    rebased = view._storage.rebased
+    if view._rebased != rebased:
+        view._rebased = rebased
+        base = view._base
+        view._node = None
+        if base._node is not None:
+            args = [base, view._chain, axis_order(base._data)]
+            view._node = record(AS_VIEW, 1, args, [base._data, *args[1:]], view._data, ())
+
+
+def axis_order(array: np.ndarray) -> tuple[int, ...]:
+    """Return the axes from the largest stride to the smallest: the layout of a dense array."""
+    return tuple(sorted(range(array.ndim), key=lambda i: -abs(array.strides[i])))
+
+
+def laid_out(shape: Sequence[int], dtype: Any, order: Sequence[int]) -> np.ndarray:
+    """Return zeros in the base's own memory layout, in which its chain of views is valid."""
+    zeros = np.zeros([shape[i] for i in order], dtype)
+    return zeros.transpose(np.argsort(order)) if order else zeros
+
+
+def replay(x: Any, chain: Chain) -> Any:
+    """Apply a chain of view ops to another array or tensor."""
+    for view_op, options in chain:
+        x = apply(view_op, (x, *options))
+    return x
+
+
+def region(array: np.ndarray, chain: Chain) -> np.ndarray:
+    """Return the part of a plain array that a chain of views shows, sharing its memory."""
+    state.arrays += 1
+    try:
+        return replay(array, chain)
+    finally:
+        state.arrays -= 1
+
+
+@op(value=lambda g, chain: replay(g, chain))
+def scatter_view(value: Any, shape: Any, chain: Chain, order: Any) -> np.ndarray:
+    """Return zeros of a base's shape with `value` at the place of a view."""
+    out = laid_out(shape, value.dtype, order)
+    region(out, chain)[...] = value
+    return out
+
+
+@op(input=lambda g, input_shape, chain, order: scatter_view(g, input_shape, chain, order),
+    shown="AsStridedBackward0")
+def as_view(input: Any, chain: Chain, order: Any) -> np.ndarray:
+    """Return the view that a chain of view ops shows of its base."""
+    return region(input, chain)
+
+
+@op(base=lambda g, chain, order: copy_slices(g, 0.0, chain, order),
+    value=lambda g, chain: replay(g, chain), shown="CopySlices")
+def copy_slices(base: Any, value: Any, chain: Chain, order: Any) -> np.ndarray:
+    """Return a copy of the base with the region of a view replaced by `value`."""
+    out = laid_out(base.shape, base.dtype, order)
+    out[...] = base
+    region(out, chain)[...] = value
+    return out
+
+
+AS_VIEW = as_view.op  # type: ignore[attr-defined]
+COPY_SLICES = copy_slices.op  # type: ignore[attr-defined]
+
+
+def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = None) -> Any:
+    """Run an op and write its result into its first argument, with history and version count."""
+    made = function.op
+    args = made.fill(tuple(args), given or {})
+    x = args[0]
+    arrays, mask, _ = gather(made, args)
+    check_writable(made, x, bool(mask))
+    y, aux = (None, ()) if made.mutate else run_forward(made, arrays)
+    if y is not None:
+        check_result(made, x, y)
+    node = None
+    if mask and state.grad and x._data.dtype.kind == "f":
+        target = x._data
+        plan = made.plans.get(mask) or made.plan(mask)
+        if 0 in plan.direct:  # a rule wants the value from before the write
+            arrays[0] = target.copy()
+        node = record(made, mask, args, arrays, target, aux)
+        node.versions = [v for v in node.versions if v[0] != made.names[0]]
+        arrays[0] = target
+    if made.mutate:
+        made.mutate(*arrays)
+    else:
+        x._data[...] = y
+    wrote(x, made.name + "_")
+    if node is not None:
+        if node.plan.y is not None:
+            storage = storage_of(x)
+            node.versions.append(("y", storage, storage.count))
+        rebase(x, node)
+    return x
+
+
+def wrote(x: Any, by: str) -> None:
+    """Count an in-place write into `x`."""
+    storage_of(x).wrote(by, user_line() if anomaly.on else None)
+
+
+def rebase(x: Any, node: Node) -> None:
+    """Give `x` the new place `node` on the tape; for a view, give its base one that contains it."""
+    storage = storage_of(x)
+    storage.rebased += 1
+    if x._base is None:
+        x._node = node
+        return
+    base = x._base
+    args = [base, x, x._chain, axis_order(base._data)]
+    mask = 2 | (base._node is not None)
+    x._node = node
+    base._node = record(COPY_SLICES, mask, args, [base._data, x._data, *args[2:]], base._data, ())
+    refresh(x)
+
+
+def check_writable(made: Op, x: Any, tracked: bool) -> None:
+    """Refuse in-place writes that autograd cannot follow, or that memory does not allow."""
+    if x._base is not None:
+        engine.refresh(x)
+    if state.grad:
+        base = x if x._base is None else x._base
+        if type(base._node) is Leaf:
+            raise RuntimeError(
+                f"{'a leaf' if base is x else 'a view of a leaf'} Variable that requires grad is "
+                f"being used in an in-place operation: {made.name}_ would overwrite a tensor of "
+                f"shape {list(x._data.shape)} whose gradient is wanted. Write under no_grad(), or "
+                f"use {made.name}, which returns a new tensor.")
+        if x._frozen and (tracked or x._node is not None):
+            raise RuntimeError(f"{made.name}_: this view is being modified inplace, but {x._frozen}"
+                               f". Write into the base tensor, or clone() the view first.")
+    if not x._data.flags.writeable:
+        raise RuntimeError(
+            f"unsupported operation: {made.name}_ would write into memory that is shared by "
+            f"several elements (expand) or read-only. clone() the tensor before the write.")
+
+
+def check_result(made: Op, x: Any, y: np.ndarray) -> None:
+    """Refuse results that do not fit into `x`: another shape, or a dtype of a higher category."""
+    if y.shape != x._data.shape:
+        raise RuntimeError(f"output with shape {list(x._data.shape)} doesn't match the broadcast "
+                           f"shape {list(y.shape)} of {made.name}_; use {made.name} instead")
+    if y.dtype != x._data.dtype and not engine.Tensor._can_cast(y.dtype, x._data.dtype):
+        raise RuntimeError(
+            f"result type {engine.Tensor._type_name(y.dtype)} can't be cast to the desired output "
+            f"type {engine.Tensor._type_name(x._data.dtype)}; convert with .to() first, or use "
+            f"{made.name}, which returns a new tensor")
+
+
+engine.refresh = refresh
