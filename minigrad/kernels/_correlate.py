@@ -15,10 +15,10 @@ sums are added in the order of the lanes, so the bits do not depend on the numbe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 
+from minigrad.kernels._product import multiply
 from minigrad.kernels._threads import one_blas_thread, run, scratch
 from minigrad.kernels.lowering import Lowering
 
@@ -51,34 +51,6 @@ def lanes(plan: Lowering, images: int, groups: int, channels: int, filters: int,
     chunks = [(start, min(images, start + step)) for start in range(0, images, step)]
     count = min(len(chunks), LANES)
     return [chunks[i * len(chunks) // count : (i + 1) * len(chunks) // count] for i in range(count)]
-
-
-@lru_cache(maxsize=512)
-def _tile(rows: int, inner: int, positions: int) -> int:
-    """Return the positions of one product: all, or a divisor near 64-128 if that is faster.
-
-    OpenBLAS has kernels without packing for products of up to 100**3 multiplications. With
-    AVX-512 they run at 110 GFLOP/s where the general ones, for a result of 32-64 long rows, reach
-    60-80; with AVX2, where they do not exist, tiles of 64 cost 5-10 %.
-    """
-    most = 1_000_000 // max(1, rows * inner)
-    if positions <= most or most < 48:
-        return positions
-    return max((d for d in range(48, most + 1) if positions % d == 0), default=positions)
-
-
-def _multiply(w: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    """out (N, G, K, P) = w (G, K, I) @ columns (N, G, I, P), in tiles of P."""
-    *batch, inner, positions = columns.shape
-    filters = w.shape[-2]
-    tile = _tile(filters, inner, positions)
-    if tile == positions:
-        np.matmul(w, columns, out=out)
-        return
-    split = positions // tile
-    columns = columns.reshape(*batch, inner, split, tile).swapaxes(2, 3)
-    out = out.reshape(*batch, filters, split, tile).swapaxes(2, 3)
-    np.matmul(w[:, None], columns, out=out)
 
 
 def _lowered(
@@ -126,13 +98,13 @@ def correlate(
         for a, b, lowered in _lowered(plan, x, parts[index]):
             out = y[a:b]
             if stack:
-                _multiply(w, _columns(plan, lowered), out)
+                multiply(w, _columns(plan, lowered), out)
             else:
                 first, *others = plan.views(lowered)
-                _multiply(w[0], first, out)
+                multiply(w[0], first, out)
                 term = scratch("product", out.shape, out.dtype)
                 for t, view in enumerate(others, start=1):
-                    _multiply(w[t], view, term)
+                    multiply(w[t], view, term)
                     out += term
             if bias is not None:
                 out += bias
@@ -151,7 +123,7 @@ def scatter(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> Non
         for a, b in parts[index]:
             shape = (b - a, groups, taps * inner, plan.positions)
             columns = scratch("columns", shape, g.dtype)
-            _multiply(w, g[a:b], columns)
+            multiply(w, g[a:b], columns)
             lowered_shape = plan.shape((b - a, groups), dx.shape[2])
             if plan.stacked:
                 lowered = columns.reshape(lowered_shape)
@@ -182,7 +154,7 @@ def contract(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
             rows = views[0].shape[2]
             term = scratch("product", (b - a, groups, rows, filters), g.dtype)
             for t, view in enumerate(views):
-                np.matmul(view, gt, out=term)
+                multiply(view, gt, term)
                 part = total[:, t * rows : (t + 1) * rows]
                 for image in term:
                     part += image

@@ -18,70 +18,88 @@ import threading
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 # --- BLAS ---------------------------------------------------------------------------------------
 
 
-def _find_openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Look up OpenBLAS's thread switches in the library NumPy's wheel brings, None if not there."""
+class _OpenBlas(NamedTuple):
+    """What this module calls in the BLAS library."""
+
+    get_num_threads: Callable[[], int]
+    set_num_threads: Callable[[int], None]
+    get_corename: Callable[[], bytes]
+
+
+def _find_openblas() -> _OpenBlas | None:
+    """Look up these functions in the library that NumPy's wheel brings; None if it is not there."""
     package = Path(np.__file__).parent
     folders = (package.parent / "numpy.libs", package / ".dylibs", package / ".libs")
     names = (path for folder in folders for path in sorted(folder.glob("*openblas*")))
     for path, prefix, suffix in itertools.product(names, ("scipy_", ""), ("64_", "")):
         try:
             library = ctypes.CDLL(str(path))
-            getter = getattr(library, f"{prefix}openblas_get_num_threads{suffix}")
-            setter = getattr(library, f"{prefix}openblas_set_num_threads{suffix}")
+            found = [getattr(library, f"{prefix}openblas_{n}{suffix}") for n in _OpenBlas._fields]
         except (OSError, AttributeError):
             continue
-        getter.argtypes, getter.restype = (), ctypes.c_int
-        setter.argtypes, setter.restype = (ctypes.c_int,), None
-        return getter, setter
+        functions = _OpenBlas(*found)
+        functions.get_num_threads.argtypes = functions.get_corename.argtypes = ()
+        functions.set_num_threads.argtypes = (ctypes.c_int,)
+        functions.get_num_threads.restype = ctypes.c_int
+        functions.set_num_threads.restype = None
+        functions.get_corename.restype = ctypes.c_char_p
+        return functions
     return None
+
+
+_openblas = _find_openblas()
+
+
+def blas_core() -> str:
+    """Return the processor type OpenBLAS chose its kernels for, '' if BLAS is another library."""
+    return _openblas.get_corename().decode() if _openblas else ""
 
 
 class _BlasLimit:
     """Count the calls that need a single-threaded BLAS; the last one to leave restores it."""
 
     def __init__(self) -> None:
-        self.functions = _find_openblas()
         self.lock = threading.Lock()
         self.depth = 0
-        self.outside = self.functions[0]() if self.functions else 1  # threads when nobody is in
+        self.outside = _openblas.get_num_threads() if _openblas else 1  # when nobody is in
 
     def __enter__(self) -> None:
-        if self.functions is None:
-            return
         with self.lock:
-            if self.depth == 0:
-                self.outside = self.functions[0]()
+            if self.depth == 0 and _openblas:
+                self.outside = _openblas.get_num_threads()
                 if self.outside != 1:
-                    self.functions[1](1)
+                    _openblas.set_num_threads(1)
             self.depth += 1
 
     def __exit__(self, *exc: object) -> None:
-        if self.functions is None:
-            return
         with self.lock:
             self.depth -= 1
-            if self.depth == 0 and self.outside != 1:
-                self.functions[1](self.outside)
+            self._restore()
+
+    def _restore(self) -> None:
+        if self.depth == 0 and _openblas and self.outside != 1:
+            _openblas.set_num_threads(self.outside)
 
     def set_outside(self, count: int) -> None:
         """Set the threads BLAS uses when no call holds the limit."""
         with self.lock:
             self.outside = count
-            if self.functions is not None and self.depth == 0:
-                self.functions[1](count)
+            if self.depth == 0 and _openblas:
+                _openblas.set_num_threads(count)
 
     def after_fork(self) -> None:
         """Forget the calls of threads that the child process does not have."""
         self.lock = threading.Lock()
-        if self.depth and self.functions is not None:
-            self.functions[1](self.outside)
-        self.depth = 0
+        if self.depth:
+            self.depth = 0
+            self._restore()
 
 
 one_blas_thread = _BlasLimit()  # `with one_blas_thread:` may be nested and entered by any thread
@@ -96,7 +114,7 @@ def _default_threads() -> int:
         count = len(os.sched_getaffinity(0))
     except AttributeError:  # not on this platform
         count = os.cpu_count() or 1
-    return min(count, one_blas_thread.outside) if one_blas_thread.functions else count
+    return min(count, one_blas_thread.outside) if _openblas else count
 
 
 _num_threads = _default_threads()
@@ -200,8 +218,8 @@ def run(task: Callable[[int], None], count: int) -> None:
     workers = []
     try:
         for worker in _hire(min(count, _num_threads) - 1):
-            workers.append(worker)
             worker.start(work)
+            workers.append(worker)
         work()
     finally:
         errors = [_release(worker) for worker in workers]
