@@ -1,7 +1,7 @@
 """The methods of Tensor that forward to an op: one line each, grouped by the ops' families.
 
-`name = family.op` makes the op a method; `name_ = _inplace(family.op)` its in-place form. What takes
-sizes as `f(2, 3)` or `f((2, 3))` is a short method of its own.
+`name = family.op` makes the op a method; `name_ = _inplace(family.op)` its in-place form. What
+takes sizes as `f(2, 3)` or `f((2, 3))` is a short method of its own.
 """
 
 from __future__ import annotations

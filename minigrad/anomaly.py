@@ -1,7 +1,7 @@
 """Anomaly mode: remember where ops were called, and stop at the first NaN.
 
-`detect_anomaly()` costs time, so it is for debugging. `MINIGRAD_DEBUG=1` in the environment turns it
-on for a whole run.
+`detect_anomaly()` costs time, so it is for debugging. `MINIGRAD_DEBUG=1` in the environment turns
+it on for a whole run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Anomaly:
         node.meta = {"where": user_line()}
 
     def after_forward(self, op: Any, arrays: list[Any], y: Any) -> None:
-        """Under check_inf: stop at the first op whose result is not finite though its inputs are."""
+        """Under check_inf: stop at the first op whose result is not finite."""
         if not self.check_inf:
             return
         for k, array in enumerate(y if op.many else [y]):

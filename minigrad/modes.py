@@ -1,8 +1,8 @@
 """Grad mode, inference mode and the engine's own state: one set per thread.
 
-`no_grad`, `enable_grad`, `set_grad_enabled` and `inference_mode` are context managers and decorators
-with PyTorch's behaviour. They can be nested, are restored when an exception leaves the block, and
-decorate functions, generators and classes' methods alike.
+`no_grad`, `enable_grad`, `set_grad_enabled` and `inference_mode` are context managers and
+decorators with PyTorch's behaviour. They can be nested, are restored when an exception leaves the
+block, and decorate functions, generators and classes' methods alike.
 """
 
 from __future__ import annotations

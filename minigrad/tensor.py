@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _dtype, engine, views
-from ._device import cpu
+from ._device import cpu, strided
 from ._format import format_tensor
 from ._methods import Methods
 from .engine import Leaf, Node, apply, wrap
@@ -135,7 +135,7 @@ class Tensor(Methods):
         return self._data.ndim
 
     device = property(lambda self: cpu, doc="Where the tensor lives: always the CPU.")
-    layout = property(lambda self: _dtype_layout(), doc="The memory layout: always strided.")
+    layout = property(lambda self: strided, doc="The memory layout: always strided.")
     is_cuda = is_sparse = is_quantized = is_mps = is_xpu = is_meta = is_nested = property(
         lambda self: False, doc="Always False: a dense tensor on the CPU.")
     is_cpu = property(lambda self: True, doc="Always True.")
@@ -281,7 +281,7 @@ class Tensor(Methods):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if type(self._node) is not Leaf:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError("post accumulate grad hooks are for leaf tensors only")
         if self._node.post_hooks is None:
             self._node.post_hooks = {}
         return RemovableHandle(self._node.post_hooks, hook)

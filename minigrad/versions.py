@@ -1,9 +1,9 @@
 """Version counters: how the engine knows that a saved value was changed in place.
 
-Every tensor that owns or views a block of memory points to that block's `Storage`. An in-place write
-adds one to its `count`. A node that saves a value notes the count, and compares before it uses the
-value in backward. Views also note `rebased`, which grows when the history (not only the memory) of
-their base was rewritten.
+Every tensor that owns or views a block of memory points to that block's `Storage`. An in-place
+write adds one to its `count`. A node that saves a value notes the count, and compares before it
+uses the value in backward. Views also note `rebased`, which grows when the history (not only the
+memory) of their base was rewritten.
 """
 
 from __future__ import annotations

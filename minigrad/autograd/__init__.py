@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,12 @@ from .. import engine
 from ..anomaly import detect_anomaly, set_detect_anomaly
 from ..engine import Leaf, sweep, wrap
 from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+from . import graph
+from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
-__all__ = ["backward", "detect_anomaly", "enable_grad", "grad", "inference_mode", "no_grad",
+__all__ = ["Function", "GradcheckError", "backward", "detect_anomaly", "enable_grad", "grad",
+           "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad",
            "set_detect_anomaly", "set_grad_enabled"]
 
 

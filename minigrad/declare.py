@@ -1,0 +1,154 @@
+"""What the declaration of an op turns into: `Op`, and `Plan` for what one call of it keeps.
+
+See `engine.py` for how ops are declared and run. Nothing here runs during a call except `fill`,
+which completes arguments, and the first use of an op with a new set of inputs that need gradients.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, TypeVar
+
+REQUIRED = inspect.Parameter.empty
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "a": "input"}
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Plan:
+    """What one op keeps, and which rules it runs, when a given set of inputs needs gradients."""
+
+    __slots__ = ("direct", "fetch", "names", "needs", "positions", "rules", "shapes", "sources",
+                 "tensors", "y")
+
+    def __init__(self, op: Op, mask: int) -> None:
+        self.positions = [i for i in op.inputs if mask >> i & 1]
+        self.needs = tuple(bool(mask >> i & 1) for i in op.inputs)
+        kept: list[str] = []
+        for used in [*op.named_by(self.positions), op.shown_names]:
+            kept += [name for name in used if name not in kept]
+        end = len(op.names)
+        places = {name: i for i, name in enumerate([*op.names, "y", *op.aux])}
+        direct = [name for name in kept if name in places]
+        shapes = [name for name in kept if name not in places]
+        self.names = direct + shapes
+        self.direct = [places[name] for name in direct]
+        self.shapes = [op.names.index(name.removesuffix("_shape")) for name in shapes]
+        self.y = direct.index("y") if "y" in direct else None
+        # which saved values are inputs (their versions are checked), and where to tie them again
+        self.tensors = [i for i in self.direct if i in op.inputs]
+        self.sources = [i if i < end else -1 if i == end else None for i in self.direct]
+        self.rules = []
+        for i in self.positions:
+            if op.backward is None:
+                rule, used = op.rules[i]
+                self.rules.append((rule, [self.names.index(name) for name in used]))
+        self.fetch = [self.names.index(name) for name in op.backward_names]
+
+
+class Op:
+    """One operation: forward, derivative rules, and what they save."""
+
+    def __init__(self, forward: Callable[..., Any], rules: dict[str, Any], *, aux: str = "",
+                 smooth: str = "", also: str = "", reference: Callable[..., Any] | None = None,
+                 shown: str | Callable[..., str] | None = None, view: bool = False,
+                 outputs: str = "one", explain: Callable[..., Exception] | None = None,
+                 mutate: Callable[..., None] | None = None) -> None:
+        self.forward = positional(forward)
+        self.name = forward.__name__.strip("_")
+        camel = "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
+        self.shown = shown or f"{camel}Backward0"
+        self.reference, self.view, self.explain, self.mutate = reference, view, explain, mutate
+        self.many = outputs == "many"
+        params = inspect.signature(forward).parameters
+        self.names = list(params)
+        self.slots = {name: i for i, name in enumerate(self.names)}
+        self.defaults = [p.default for p in params.values()]
+        self.positional = sum(p.kind is not p.KEYWORD_ONLY for p in params.values())
+        self.variadic = self.names[0] == "tensors"
+        self.smooth = smooth.split()
+        self.also = also.split()
+        self.aux = [*self.also, *aux.split(), *self.smooth]
+        self.inputs = [self.slots[name] for name in rules]
+        self.rules = {self.slots[name]: (rule, self.check(rule))
+                      for name, rule in rules.items() if rule is not None}
+        self.differentiable = frozenset(self.rules)
+        self.backward: Callable[..., Any] | None = None
+        self.backward_names: list[str] = []
+        self.reference_names = self.check(reference, first=0) if reference else []
+        self.shown_names = self.check(self.shown, first=0) if callable(self.shown) else []
+        self.plans: dict[int, Plan] = {}
+        if reference is not None:  # fused: gradients for the inputs that the reference names
+            self.differentiable = frozenset(
+                i for i, name in enumerate(self.names)
+                if i in self.inputs and name in self.reference_names)
+
+    def check(self, rule: Callable[..., Any], first: int = 1) -> list[str]:
+        """Return the names a rule asks for; refuse unknown ones where the op is declared."""
+        names = list(inspect.signature(rule).parameters)
+        if first and names[:1] != ["g"]:
+            raise TypeError(f"{self.name}: the first parameter of a rule must be g, got {names}")
+        for name in names[first:]:
+            known = name in self.slots or name == "y" or name in self.aux
+            if name in self.smooth:
+                raise TypeError(f"{self.name}: {name} depends smoothly on the inputs: only the "
+                                f"fused backward may use it, or higher orders would be wrong")
+            if not known and name.removesuffix("_shape") not in self.slots:
+                raise TypeError(f"{self.name}: a rule names '{name}', which is neither an input, "
+                                f"y, <input>_shape, an option nor an auxiliary result")
+        return names[first:]
+
+    def fused(self, backward: F) -> F:
+        """Declare the first-order backward: (g, <names>..., needs) -> one gradient per input."""
+        self.backward = backward
+        names = list(inspect.signature(backward).parameters)
+        if names[0] != "g" or names[-1] != "needs" or self.reference is None:
+            raise TypeError(f"{self.name}: a fused backward is f(g, ..., needs) and needs a "
+                            f"reference for the higher orders")
+        self.backward_names = names[1:-1]
+        return backward
+
+    def named_by(self, positions: list[int]) -> list[list[str]]:
+        if self.backward is not None:
+            return [self.backward_names, self.reference_names]
+        return [self.rules[i][1] for i in positions]
+
+    def plan(self, mask: int) -> Plan:
+        made = self.plans[mask] = Plan(self, mask)
+        return made
+
+    def fill(self, args: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:
+        """Complete a call's arguments by keywords (torch's names or NumPy's) and defaults."""
+        if len(args) > self.positional:
+            raise TypeError(f"{self.name}() takes at most {self.positional} positional arguments, "
+                            f"got {len(args)}")
+        filled = [*args, *self.defaults[len(args):]]
+        for key, value in given.items():
+            at = self.slots.get(key if key in self.slots else ALIASES.get(key, key))
+            if at is None:
+                raise TypeError(f"{self.name}() got an unexpected keyword argument '{key}'; it "
+                                f"knows {', '.join(self.names)}")
+            if at < len(args):
+                raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
+            filled[at] = value
+        if REQUIRED in map(type, filled) or any(v is REQUIRED for v in filled):
+            missing = [n for n, v in zip(self.names, filled, strict=True) if v is REQUIRED]
+            raise TypeError(f"{self.name}() missing required argument(s): {', '.join(missing)}")
+        return filled
+
+    def refuse(self, at: int, arg: Any) -> Exception:
+        kind = type(arg).__name__
+        return TypeError(f"{self.name}(): argument '{self.names[at]}' (position {at + 1}) must be "
+                         f"Tensor, not {kind}; convert it with minigrad.as_tensor")
+
+
+def positional(function: Any) -> Any:
+    """Return the function with its keyword-only parameters made positional (the engine's calls)."""
+    code = function.__code__
+    if not code.co_kwonlyargcount:
+        return function
+    count = code.co_argcount + code.co_kwonlyargcount
+    code = code.replace(co_argcount=count, co_kwonlyargcount=0)
+    return FunctionType(code, function.__globals__, function.__name__,
+                        closure=function.__closure__)

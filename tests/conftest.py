@@ -1,0 +1,18 @@
+"""Every test starts from seed 0 and must leave the global state as it found it."""
+
+from __future__ import annotations
+
+import pytest
+
+import minigrad as torch
+
+
+@pytest.fixture(autouse=True)
+def global_state():
+    """Seed the generator; fail a test that leaks grad mode, inference mode or the default dtype."""
+    torch.manual_seed(0)
+    yield
+    left = (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype())
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    assert left == (True, False, torch.float32), "the test leaked grad mode or default dtype"
