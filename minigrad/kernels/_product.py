@@ -15,7 +15,8 @@ import numpy as np
 
 from minigrad.kernels._threads import blas_core
 
-_MOST = 1_000_000  # multiplications
+_VOLUME = 1_000_000  # multiplications of a tile
+_AREA = 1024  # rows * columns of a tile where the second operand is transposed
 tiling = blas_core() in {"SkylakeX", "Cooperlake", "SapphireRapids"}  # tests switch it
 
 
@@ -28,29 +29,31 @@ def _divisor(n: int, low: int, high: int) -> int:
 @lru_cache(maxsize=1024)
 def _tile(rows: int, inner: int, columns: int, transposed: bool) -> tuple[int, int]:
     """Return the rows and columns of a tile: all of them where cutting does not pay."""
-    if rows * inner * columns <= _MOST or (transposed and inner < 128):
+    area = min(_VOLUME // max(inner, 1), _AREA if transposed else _VOLUME)
+    if rows * columns <= area or (transposed and inner < 128):
         return rows, columns
-    width = _divisor(columns, 8, 64) if transposed else _divisor(columns, 48, 128)
-    if not transposed and width > 64 and width % 2 == 0 and rows * inner * width > _MOST:
-        width //= 2
-    height = _divisor(rows, 8, _MOST // (inner * width))
-    if height * inner * width > _MOST:  # no divisor fits
-        return rows, columns
-    return height, width
+    if transposed:
+        width = _divisor(columns, 8, 32)
+    else:
+        width = _divisor(columns, 48, 128)
+        if width > 64 and rows * width > area and width % 32 == 0:
+            width //= 2
+    height = _divisor(rows, 8, area // width)
+    return (height, width) if height * width <= area else (rows, columns)
 
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write a @ b (..., rows, inner) @ (..., inner, columns) into the contiguous `out`."""
-    rows, inner = a.shape[-2:]
-    columns = b.shape[-1]
-    if tiling and rows * inner * columns > _MOST and a.dtype.kind == "f":
+    if tiling and a.dtype.kind == "f":
+        rows, inner = a.shape[-2:]
+        columns = b.shape[-1]
         height, width = _tile(rows, inner, columns, b.strides[-1] != b.itemsize)
-        if (height, width) != (rows, columns):
+        if height < rows or width < columns:
             # (..., rows / height, columns / width, height, width)
             down, across = rows // height, columns // width
             a = a.reshape(*a.shape[:-2], down, 1, height, inner)
-            b = b.reshape(*b.shape[:-1], 1, across, width)
+            b = b.reshape(*b.shape[:-2], 1, inner, across, width).swapaxes(-3, -2)
             out = out.reshape(*out.shape[:-2], down, height, across, width)
-            np.matmul(a, np.moveaxis(b, -4, -2), out=out.swapaxes(-3, -2))
+            np.matmul(a, b, out=out.swapaxes(-3, -2))
             return
     np.matmul(a, b, out=out)

@@ -10,6 +10,8 @@ rounded once. Options are tuples with one int per spatial axis; padding is with 
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from minigrad.kernels import _correlate
@@ -31,9 +33,9 @@ def _split(a: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
 
 
 def _flat(g: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
-    """Return (N, G, K, positions), contiguous, in a dtype."""
+    """Return (N, G, K, o0, row), contiguous, in a dtype."""
     g = np.ascontiguousarray(g, dtype)
-    return g.reshape(g.shape[0], groups, g.shape[1] // groups, -1)
+    return g.reshape(g.shape[0], groups, g.shape[1] // groups, g.shape[2], prod(g.shape[3:]))
 
 
 def _taps(w: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
@@ -87,6 +89,8 @@ def conv_input(
     shape = (len(g), w.shape[1] * groups, *spatial)
     if not g.size or not w.size:
         return np.zeros(shape, result)
+    if _correlate.is_depthwise(groups, w.shape[1], len(w) // groups):
+        g, stride = _spread(g, stride), (1,) * len(stride)
     if max(stride) == 1:
         dx = np.empty(shape, dtype)
         if dx.size:
@@ -95,9 +99,19 @@ def conv_input(
     dx = np.zeros(shape, dtype)
     if dx.size:
         plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
-        taps, dx5 = _taps(w, groups, dtype), _split(dx, groups, dtype)
-        _correlate.scatter(plan, _flat(g, groups, dtype), taps, dx5)
+        taps, images = _taps(w, groups, dtype), _split(dx, groups, dtype)
+        _correlate.scatter(plan, _flat(g, groups, dtype), taps, images)
     return dx.astype(result, copy=False)
+
+
+def _spread(g: np.ndarray, stride: Ints) -> np.ndarray:
+    """Put g, with zeros between, where a convolution of stride 1 would have its results."""
+    if max(stride) == 1:
+        return g
+    sizes = tuple((n - 1) * s + 1 for n, s in zip(g.shape[2:], stride, strict=True))
+    full = np.zeros((*g.shape[:2], *sizes), g.dtype)
+    full[..., *(slice(None, None, s) for s in stride)] = g
+    return full
 
 
 def _correlate_flipped(

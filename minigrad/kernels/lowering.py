@@ -85,30 +85,44 @@ class Lowering:
             len(self.copies) == 1 and covered[0] == spatial == grid and max(stride) == 1
         )
 
-    def shape(self, batch: Ints, channels: int) -> Ints:
-        """Return the shape of the lowered batch of (*batch, channels, *spatial)."""
-        return (*batch, self.phases, self.copied, channels, self.rows, *self.out[1:])
+    def shape(self, batch: Ints, channels: int, wide: bool) -> Ints:
+        """Return the shape of the memory of a lowered batch (N, G) of images with C channels.
+
+        One matrix an image, or one *wide* matrix (the images side by side in every row) for all:
+        (N, G, F, J, C, rows, 1, o1, ..., on) or (1, G, F, J, C, rows, N, o1, ..., on).
+        """
+        n, groups = batch
+        first, last = (1, n) if wide else (n, 1)
+        grid = (self.rows, last, *self.out[1:])
+        return (first, groups, self.phases, self.copied, channels, *grid)
 
     def lower(self, x: np.ndarray, lowered: np.ndarray) -> None:
         """Copy x (N, G, C, *spatial) into `lowered`, whose margins are zero already."""
+        images = _images(lowered)
         for f, j, target, source in self.copies:
-            lowered[:, :, f, j][target] = x[source]
+            images[:, :, f, j][target] = x[source]
 
     def fold(self, lowered: np.ndarray, x: np.ndarray) -> None:
         """Add to x (N, G, C, *spatial) whatever `lower` would have copied from it: its adjoint."""
+        images = _images(lowered)
         for f, j, target, source in self.copies:
             part = x[source]
-            part += lowered[:, :, f, j][target]
+            part += images[:, :, f, j][target]
 
     def views(self, lowered: np.ndarray) -> list[np.ndarray]:
         """Return for each tap of the first axis its matrix (N, G, J * C, positions), a view."""
-        batch, channels = lowered.shape[:2], lowered.shape[4]
-        flat = (*batch, self.phases, self.copied * channels, self.rows * self.row)
-        runs, start, size = lowered.reshape(flat), self.row, self.positions
-        return [
-            runs[:, :, phase, :, shift * start : shift * start + size]
-            for phase, shift in self.taps
-        ]
+        first, groups, _, _, channels, _, last = lowered.shape[:7]
+        row = last * self.row
+        runs = lowered.reshape(first, groups, self.phases, self.copied * channels, self.rows * row)
+        size = self.out[0] * row
+        return [runs[:, :, f, :, shift * row : shift * row + size] for f, shift in self.taps]
+
+
+def _images(lowered: np.ndarray) -> np.ndarray:
+    """Return the view (N, G, F, J, C, rows, o1, ..., on) of a lowered batch."""
+    if lowered.shape[6] == 1:
+        return lowered[:, :, :, :, :, :, 0]
+    return np.moveaxis(lowered[0], 5, 0)
 
 
 @lru_cache(maxsize=512)
