@@ -1,0 +1,145 @@
+"""Measure minigrad and, where it is installed, torch: training steps, ops, layers, imports.
+
+    python -m benchmarks                                  everything, about ten minutes
+    python -m benchmarks --quick                          everything once, to see it run
+    python -m benchmarks --only small medium import       what docs/performance.md is about
+    python -m benchmarks --only conv_bn_relu mlp_micro    single cases (any part of their name)
+    python -m benchmarks --json out.json --markdown       results to a file, tables as Markdown
+
+A ratio is minigrad's time by torch's, so below 1 minigrad is faster. It is the median over
+rounds in which the sides take turns; the opponent is torch with one or with two threads,
+whichever is faster. Memory is what a fresh process, after a step of the smallest net, grows
+by at most while it builds the net and trains five steps.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.measure import QUICK, Settings, summarise
+from benchmarks.worker import SUITES, sides, torch_installed
+
+ROOT = Path(__file__).resolve().parent.parent
+NETS = ("small", "medium")  # the suites whose memory is measured too
+IMPORTS = 11  # fresh processes per module
+
+
+def say(text: str) -> None:
+    """Report progress where it does not mix with the results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run_worker(job: dict) -> dict:
+    """Run a job of worker.py in a fresh process and return its result."""
+    done = subprocess.run([sys.executable, "-m", "benchmarks.worker"], input=json.dumps(job),
+                          capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode != 0:
+        return {"error": done.stderr.strip()}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def chosen(only: list[str], suite: str) -> list[str]:
+    """Return the names of the suite's cases that `only` asks for, all of them if it is empty."""
+    names = [case.name for case in SUITES[suite]]
+    if not only or suite in only:
+        return names
+    return [name for name in names if any(part in name for part in only if part not in SUITES)]
+
+
+def measure_suite(suite: str, names: list[str], settings: Settings) -> dict:
+    """Return {name: times, ratio, spread, about} with memory for whole nets."""
+    runs: list[dict] = []
+    for process in range(settings.processes):
+        say(f"{suite}: {len(names)} cases, process {process + 1} of {settings.processes}")
+        runs.append(run_worker({"do": "time", "suite": suite, "names": names,
+                                "settings": dataclasses.asdict(settings)}))
+    results = {}
+    for case in SUITES[suite]:
+        if case.name in names:
+            of_case = [run if "error" in run else run[case.name] for run in runs]
+            failed = next((run for run in of_case if "error" in run), None)
+            results[case.name] = failed or {**summarise(of_case), "about": case.about}
+            if suite in NETS and not failed:
+                results[case.name]["memory"] = measure_memory(suite, case.name, settings)
+    return results
+
+
+def measure_memory(suite: str, name: str, settings: Settings) -> dict:
+    """Return {side: median bytes} over fresh processes, None where it cannot be measured."""
+    say(f"{suite}: memory of {name}")
+    found: dict[str, float | None] = {}
+    for side in sides():
+        if side != "torch 1 thread":
+            job = {"do": "memory", "suite": suite, "name": name, "side": side}
+            grown = [run_worker(job).get("bytes") for _ in range(settings.processes)]
+            found[side] = None if None in grown else statistics.median(grown)
+    return found
+
+
+def measure_imports(settings: Settings) -> dict[str, float]:
+    """Return {module: median seconds of its import in a fresh process}, taking turns."""
+    modules = ["numpy", "minigrad"] + ["torch"] * torch_installed()
+    seconds: dict[str, list[float]] = {module: [] for module in modules}
+    for turn in range(2 if settings == QUICK else IMPORTS):
+        say(f"imports: turn {turn + 1}")
+        for module in modules:
+            code = ("import time; start = time.perf_counter(); "
+                    f"import {module}; print(time.perf_counter() - start)")
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                                  cwd=ROOT, check=True)
+            seconds[module].append(float(done.stdout))
+    return {module: statistics.median(values) for module, values in seconds.items()}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", default=[], metavar="WHAT",
+                        help=f"{', '.join(SUITES)}, import, or parts of case names")
+    parser.add_argument("--quick", action="store_true", help="shortest run: for crashes only")
+    parser.add_argument("--processes", type=int, help="fresh processes per case (default 3)")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write all results here")
+    parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = arguments()
+    settings = QUICK if args.quick else Settings()
+    if args.processes:
+        settings = dataclasses.replace(settings, processes=args.processes)
+    results: dict = {"command": "python -m benchmarks " + " ".join(sys.argv[1:]),
+                     "machine": report.machine()}
+    print("\n".join(f"{key}: {value}" for key, value in results["machine"].items()))
+    if not torch_installed():
+        print("torch is not installed here: these are minigrad's times alone, without ratios")
+    heading = "\n## {}\n" if args.markdown else "\n{}\n"
+    failures = []
+    for suite in SUITES:
+        names = chosen(args.only, suite)
+        if names:
+            results[suite] = measure_suite(suite, names, settings)
+            print(heading.format(report.TITLES[suite]))
+            print(report.suite_table(results[suite], args.markdown))
+            failures += [(name, result["error"]) for name, result in results[suite].items()
+                         if "error" in result]
+    if not args.only or "import" in args.only:
+        results["import"] = measure_imports(settings)
+        print(heading.format("Import, median of fresh processes"))
+        print(report.import_table(results["import"], args.markdown))
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    for name, error in failures:
+        say(f"\n{name} failed:\n{error}")
+    if len(results) == 2:
+        say(f"nothing is called {' or '.join(args.only)}; see python -m benchmarks --help")
+    return 1 if failures or len(results) == 2 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

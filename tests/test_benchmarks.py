@@ -1,0 +1,87 @@
+"""The benchmark program runs, and its arithmetic is right. Nothing here asserts a time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import measure, report, worker
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*options):
+    return subprocess.run([sys.executable, "-m", "benchmarks", *map(str, options)], cwd=ROOT,
+                          capture_output=True, text=True, timeout=170, check=False)
+
+
+def test_quick_run_measures_what_is_asked_for_and_writes_json(tmp_path):
+    path = tmp_path / "results.json"
+    done = run("--quick", "--only", "mlp_micro", "softmax 16x16", "--json", path, "--markdown")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(path.read_text())
+    assert set(results) == {"command", "machine", "small", "ops"}
+    assert list(results["small"]) == ["mlp_micro"]
+    assert results["small"]["mlp_micro"]["seconds"]["minigrad"] > 0
+    assert "log_softmax 16x16 both" in results["ops"]
+    assert "| MLP 2-16-16-1, batch 32, SGD" in done.stdout
+    if not worker.torch_installed():
+        assert "minigrad's times alone" in done.stdout
+        assert "ratio" not in results["small"]["mlp_micro"]
+
+
+def test_an_unknown_name_is_refused():
+    done = run("--quick", "--only", "no_such_case")
+    assert done.returncode == 1
+    assert "no_such_case" in done.stderr
+
+
+@pytest.mark.parametrize("suite", ["small", "medium"])
+def test_every_workload_trains(suite):
+    for case in worker.SUITES[suite]:
+        step = case.make(worker.namespace("minigrad"))
+        losses = [step().item() for _ in range(3)]
+        assert losses[0] != losses[2], case.name
+        assert all(loss == loss for loss in losses), case.name
+
+
+def test_case_names_are_unique():
+    for cases in worker.SUITES.values():
+        assert len({case.name for case in cases}) == len(cases)
+
+
+def test_a_failing_case_is_reported_and_does_not_stop_the_others():
+    settings = {"processes": 1, "rounds": 1, "block": 0.0, "pause": 0.0}
+    found = worker.time_cases({"suite": "ops", "names": ["nothing", "add 16x16 forward"],
+                               "settings": settings})
+    assert "StopIteration" in found["nothing"]["error"]
+    assert found["add 16x16 forward"]["minigrad"][0] > 0
+
+
+def test_the_sides_take_turns_and_the_order_is_turned_round():
+    seen = []
+    calls = {"a": lambda: None, "b": lambda: None}
+    settings = measure.Settings(processes=1, rounds=2, block=0.0, pause=0.0)
+    found = measure.interleave(calls, seen.append, settings)
+    assert seen == ["a", "b", "b", "a"]
+    assert [len(found[side]) for side in calls] == [2, 2]
+
+
+def test_ratio_is_to_the_faster_torch_and_a_stuck_process_is_left_out():
+    one, two = measure.SIDES[1:]
+    good = {"minigrad": [1.0, 2.0, 3.0], one: [4.0, 4.0, 4.0], two: [2.0, 2.0, 2.0]}
+    stuck = {"minigrad": [9.0, 9.0, 9.0], one: [4.0, 4.0, 4.0], two: [30.0, 30.0, 30.0]}
+    result = measure.summarise([good, stuck])
+    assert result == {
+        "seconds": {"minigrad": 2.0, one: 4.0, two: 2.0},
+        "left_out": 1, "opponent": two, "ratio": 1.0, "spread": [0.75, 1.25],
+    }
+
+
+def test_tables_are_aligned_or_markdown():
+    rows = [["case", "time"], ["a long name", "1 us"]]
+    assert report.table(rows, markdown=False).splitlines()[2] == "a long name  1 us"
+    assert report.table(rows, markdown=True).splitlines() == [
+        "| case        | time |", "| :---------- | ---: |", "| a long name | 1 us |"]
