@@ -85,6 +85,31 @@ class Lowering:
             len(self.copies) == 1 and covered[0] == spatial == grid and max(stride) == 1
         )
 
+        same = max(stride) == 1 and out[1:] == spatial[1:]
+        self.shifts = self._find_shifts(kernel, padding, dilation, out) if same else []
+
+    def _find_shifts(self, kernel: Ints, padding: Ints, dilation: Ints, out: Ints) -> list[tuple]:
+        """Return (j, run of the lowered rows, run of x, margins), if all strides are 1.
+
+        Where the rows of x and of the result are equally long, a tap moves a whole image by a
+        constant: one long run a channel. What wraps around into the margins is cleared.
+        """
+        shifts = []
+        rows, source = self.copies[0][2][1], self.copies[0][3][1]
+        for j, tap in enumerate(np.ndindex(*kernel[1:])):
+            offset, margins = 0, []
+            for a, t in enumerate(tap, start=1):
+                by = t * dilation[a] - padding[a]
+                offset = offset * out[a] + by
+                if by:
+                    margin = slice(0, -by) if by < 0 else slice(max(0, out[a] - by), None)
+                    margins.append((..., margin, *(slice(None),) * (len(out) - 1 - a)))
+            size = max(0, (rows.stop - rows.start) * self.row - abs(offset))
+            to = rows.start * self.row + max(0, -offset)
+            start = source.start * self.row + max(0, offset)
+            shifts.append((j, slice(to, to + size), slice(start, start + size), margins))
+        return shifts
+
     def shape(self, batch: Ints, channels: int, wide: bool) -> Ints:
         """Return the shape of the memory of a lowered batch (N, G) of images with C channels.
 
@@ -99,6 +124,14 @@ class Lowering:
     def lower(self, x: np.ndarray, lowered: np.ndarray) -> None:
         """Copy x (N, G, C, *spatial) into `lowered`, whose margins are zero already."""
         images = _images(lowered)
+        if self.shifts and lowered.shape[6] == 1:
+            runs = lowered.reshape(*lowered.shape[:2], self.copied, lowered.shape[4], -1)
+            x = x.reshape(*x.shape[:3], -1)
+            for j, to, start, margins in self.shifts:
+                runs[:, :, j, :, to] = x[..., start]
+                for margin in margins:
+                    images[:, :, 0, j][margin] = 0
+            return
         for f, j, target, source in self.copies:
             images[:, :, f, j][target] = x[source]
 
