@@ -73,16 +73,14 @@ class Op:
         self.inputs = [self.slots[name] for name in rules]
         self.rules = {self.slots[name]: (rule, self.check(rule))
                       for name, rule in rules.items() if rule is not None}
-        self.differentiable = frozenset(self.rules)
         self.backward: Callable[..., Any] | None = None
         self.backward_names: list[str] = []
         self.reference_names = self.check(reference, first=0) if reference else []
         self.shown_names = self.check(self.shown, first=0) if callable(self.shown) else []
         self.plans: dict[int, Plan] = {}
-        if reference is not None:  # fused: gradients for the inputs that the reference names
-            self.differentiable = frozenset(
-                i for i, name in enumerate(self.names)
-                if i in self.inputs and name in self.reference_names)
+        # the bit of each input in a plan's mask; 0 for inputs without a derivative
+        self.bits = [(i, 1 << i if i in self.rules or self.names[i] in self.reference_names else 0)
+                     for i in self.inputs]
 
     def check(self, rule: Callable[..., Any], first: int = 1) -> list[str]:
         """Return the names a rule asks for; refuse unknown ones where the op is declared."""

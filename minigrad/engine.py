@@ -92,15 +92,15 @@ def gather(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
     """Replace tensors by their arrays; also return the mask of inputs that need a gradient."""
     arrays = list(args)
     mask, found = 0, False
-    for i in op.inputs:
+    for i, bit in op.bits:
         arg = args[i]
         if isinstance(arg, Tensor):
             found = True
             arrays[i] = arg._data
             if arg._base is not None:
                 refresh(arg)
-            if arg._node is not None and i in op.differentiable:
-                mask |= 1 << i
+            if arg._node is not None:
+                mask |= bit
         elif type(arg) not in NUMBERS and not (state.arrays and isinstance(arg, ndarray)):
             if not isinstance(arg, np.generic):
                 raise op.refuse(i, arg)
@@ -119,8 +119,8 @@ def gather_many(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
             items[k] = arg._data
             if arg._base is not None:
                 refresh(arg)
-            if arg._node is not None and 0 in op.differentiable:
-                mask = 1
+            if arg._node is not None:
+                mask = op.bits[0][1]
         elif not (state.arrays and isinstance(arg, ndarray)):
             raise TypeError(f"{op.name}(): expected Tensor as element {k} in argument 0, "
                             f"but got {type(arg).__name__}")
@@ -176,12 +176,13 @@ def result(op: Op, args: Sequence[Any], array: ndarray, node: Node | None) -> An
     """Wrap one result array in a tensor."""
     out = new(Tensor)
     out._data = array
-    if node is not None and array.dtype.kind == "f":
-        out._node = node
     if op.view:
         Tensor._mark_view(out, op, args)
-    elif state.inference:
-        out._storage = InferenceStorage()
+    if node is None:
+        if state.inference and not op.view:
+            out._storage = InferenceStorage()
+    elif array.dtype.kind == "f":
+        out._node = node
     return out
 
 
@@ -192,23 +193,27 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
     node = new(Node)
     node.op, node.plan, node.hooks, node.meta, node.retain = op, plan, None, None, None
     node.key = -next(_numbers)
-    pool = [*arrays, y, *aux]
-    saved = [pool[i] for i in plan.direct]
+    saved, parents = [], []
+    if plan.direct:
+        pool = [*arrays, y, *aux]
+        for i in plan.direct:
+            saved.append(pool[i])
     if op.variadic:
-        node.parents = [t._node for t in args[0]]
+        parents = [t._node for t in args[0]]
         saved += [[a.shape for a in arrays[0]] for _ in plan.shapes]
         node.versions = [(f"tensors[{k}]", s, s.count) for _ in plan.tensors
                          for k, s in enumerate(map(storage_of, args[0]))]
     else:
-        node.parents = [args[i]._node for i in plan.positions]
-        if plan.shapes:
-            saved += [getattr(arrays[i], "shape", ()) for i in plan.shapes]
+        for i in plan.positions:
+            parents.append(args[i]._node)
+        for i in plan.shapes:
+            saved.append(getattr(arrays[i], "shape", ()))
         node.versions = versions = []
         for i in plan.tensors:
             if isinstance(args[i], Tensor):
                 storage = args[i]._storage or storage_of(args[i])
                 versions.append((op.names[i], storage, storage.count))
-    node.saved = saved
+    node.saved, node.parents = saved, parents
     if op.many:
         node.shape, node.dtype = [a.shape for a in y], y[0].dtype if y else None
     else:

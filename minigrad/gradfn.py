@@ -32,7 +32,7 @@ class GradFn:
         if self.op.variadic:
             return tuple(edge(p) for p in self.parents)
         parents = dict(zip(self.plan.positions, self.parents, strict=True))
-        return tuple(edge(parents.get(i)) for i in self.op.inputs if i in self.op.differentiable)
+        return tuple(edge(parents.get(i)) for i, bit in self.op.bits if bit)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_") and self.saved is not None:
