@@ -17,8 +17,8 @@ from minigrad.kernels.lowering import Lowering
 
 CHUNK_BYTES = 1 << 20  # of a lowered chunk
 LANES = 8  # upper bound of the useful threads
-_ALONE = 2_000_000  # multiplications that take less time (20 us) than waking a thread is worth
-_NARROW = 100  # positions
+ALONE = 2_000_000  # multiplications that take less time (20 us) than waking a thread is worth
+NARROW = 100  # positions
 
 Chunk = tuple[int, int, np.ndarray]
 
@@ -37,7 +37,7 @@ class Chunks:
         image = groups * channels * plan.phases * plan.copied * plan.rows * plan.row
         work = groups * filters * channels * plan.summed * plan.copied * plan.positions
         step = max(1, min(images, CHUNK_BYTES // max(1, image * x.itemsize)))
-        if images * work > _ALONE:
+        if images * work > ALONE:
             step = min(step, max(1, images // 4))
         chunks = [(start, min(images, start + step)) for start in range(0, images, step)]
         count = min(len(chunks), LANES)
@@ -47,7 +47,7 @@ class Chunks:
         self.groups = groups
         self.channels = channels
         self.dtype = x.dtype
-        self.wide = sums and step > 1 and plan.positions < _NARROW and not plan.identity
+        self.wide = sums and step > 1 and plan.positions < NARROW and not plan.identity
 
     def run(self, lane: Callable[[int], None]) -> None:
         """Call lane(0), lane(1), ... on the threads, with BLAS on one."""

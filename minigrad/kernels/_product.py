@@ -15,8 +15,8 @@ import numpy as np
 
 from minigrad.kernels._threads import blas_core
 
-_VOLUME = 1_000_000  # multiplications of a tile
-_AREA = 1024  # rows * columns of a tile where the second operand is transposed
+VOLUME = 1_000_000  # multiplications of a tile
+AREA = 1024  # rows * columns of a tile where the second operand is transposed
 tiling = blas_core() in {"SkylakeX", "Cooperlake", "SapphireRapids"}  # tests switch it
 
 
@@ -29,7 +29,7 @@ def _divisor(n: int, low: int, high: int) -> int:
 @lru_cache(maxsize=1024)
 def _tile(rows: int, inner: int, columns: int, transposed: bool) -> tuple[int, int]:
     """Return the rows and columns of a tile: all of them where cutting does not pay."""
-    area = min(_VOLUME // max(inner, 1), _AREA if transposed else _VOLUME)
+    area = min(VOLUME // max(inner, 1), AREA if transposed else VOLUME)
     if rows * columns <= area or (transposed and inner < 128):
         return rows, columns
     if transposed:

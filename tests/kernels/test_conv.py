@@ -1,10 +1,12 @@
 """The convolution kernels against sums written as plain loops over the taps, in float64."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
 import pytest
 
+from minigrad.kernels import _chunks, _correlate, _product, _threads
 from minigrad.kernels.conv import conv, conv_input, conv_weight, output_size
 
 # name: (N, C, spatial, K, kernel, stride, padding, dilation, groups)
@@ -129,13 +131,187 @@ def all_three_direct(case, x, w, g):
     )
 
 
+def check(case, arrays):
+    for got, want in zip(all_three(case, *arrays), all_three_direct(case, *arrays), strict=True):
+        np.testing.assert_array_equal(got, want.astype(got.dtype), strict=True)
+        assert got.flags.c_contiguous
+
+
+# What the choice by shape may pick, forced for every case: module, {name: value}.
+PATHS = {
+    "chosen": {},
+    "sum": {(_correlate, "method"): "sum"},
+    "stack": {(_correlate, "method"): "stack"},
+    "one-image-a-chunk": {(_chunks, "CHUNK_BYTES"): 1},
+    "wide": {(_chunks, "NARROW"): 10**9},
+    "wide-and-stack": {(_chunks, "NARROW"): 10**9, (_correlate, "method"): "stack"},
+    "never-wide": {(_chunks, "NARROW"): 0},
+    "tiles": {(_product, "tiling"): True, (_product, "VOLUME"): 400},
+    "no-tiles": {(_product, "tiling"): False},
+}
+
+
+@pytest.fixture
+def force(monkeypatch):
+    """Return a function that forces a path of PATHS until the test ends."""
+
+    def apply(name):
+        for (module, attribute), value in PATHS[name].items():
+            monkeypatch.setattr(module, attribute, value)
+        _product._tile.cache_clear()
+
+    yield apply
+    monkeypatch.undo()
+    _product._tile.cache_clear()
+
+
+@pytest.fixture
+def threads():
+    """Restore the number of threads."""
+    before = _threads.get_num_threads()
+    yield _threads.set_num_threads
+    _threads.set_num_threads(before)
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_equals_plain_loops(name):
+@pytest.mark.parametrize("path", PATHS)
+def test_equals_plain_loops(name, path, force):
+    force(path)
+    arrays = samples(CASES[name])
+    copies = [a.copy() for a in arrays]
+    check(CASES[name], arrays)
+    for a, copy in zip(arrays, copies, strict=True):
+        np.testing.assert_array_equal(a, copy)
+
+
+@pytest.mark.parametrize("name", ["2d", "stride-2-odd", "depthwise", "3d-general", "pointwise"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", "int64", "uint8"])
+def test_dtypes(name, dtype):
+    arrays = samples(CASES[name])
+    arrays = [(np.abs(a) if dtype == "uint8" else a).astype(dtype) for a in arrays]
+    for got, want in zip(
+        all_three(CASES[name], *arrays), all_three_direct(CASES[name], *arrays), strict=True
+    ):
+        assert got.dtype == dtype
+        with np.errstate(all="ignore"):
+            want = want.astype(np.int64).astype(dtype) if dtype == "uint8" else want.astype(dtype)
+        np.testing.assert_array_equal(got, want)
+
+
+def test_float16_is_rounded_once():
+    # 2048 + 1 + 1 + 1 + 1 needs a partial sum that float16 cannot hold
+    x = np.array([[[2048, 1, 1, 1, 1]]], np.float16)
+    w = np.ones((1, 1, 5), np.float16)
+    assert conv(x, w, (1,), (0,), (1,), 1).item() == 2052
+    assert conv_weight(np.ones((1, 1, 5), np.float16), x, (1,), (1,), (0,), (1,), 1).item() == 2052
+
+
+@pytest.mark.parametrize("name", ["2d", "stride-2", "groups", "depthwise", "3d", "pointwise", "1d"])
+def test_any_strides(name):
     case = CASES[name]
     arrays = samples(case)
-    copies = [a.copy() for a in arrays]
-    for got, want in zip(all_three(case, *arrays), all_three_direct(case, *arrays), strict=True):
-        np.testing.assert_array_equal(got, want, strict=True)
-        assert got.flags.c_contiguous
-    for a, copy in zip(arrays, copies, strict=True):
+    variants = (
+        lambda a: np.asfortranarray(a),
+        lambda a: np.flip(np.ascontiguousarray(np.flip(a))),
+        lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+        lambda a: np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1),
+        lambda a: np.stack([a, a])[1].swapaxes(0, 1).copy().swapaxes(0, 1),
+    )
+    for variant in variants:
+        check(case, [variant(a) for a in arrays])
+
+
+def test_broadcast_and_read_only_inputs():
+    case = CASES["2d"]
+    x, w, _ = samples(case)
+    g = np.broadcast_to(1.0, samples(case)[2].shape)
+    check(case, [np.broadcast_to(x[:1], x.shape), w, g])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bias(name):
+    case = CASES[name]
+    x, w, _ = samples(case)
+    _, _, spatial, filters, _, *options = case
+    bias = np.arange(1.0, filters + 1)
+    want = direct_conv(case, x, w) + bias.reshape(-1, *(1 for _ in spatial))
+    np.testing.assert_array_equal(conv(x, w, *options, bias=bias), want, strict=True)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_three_are_adjoint(name):
+    case = CASES[name]
+    x, w, g = samples(case, seed=1)
+    y, dx, dw = all_three(case, x, w, g)
+    assert np.vdot(g, y) == np.vdot(dx, x) == np.vdot(dw, w)
+
+
+def test_input_gradient_of_cut_off_rows():
+    # stride 2 over 8 rows with kernel 3 never reads the last row: its gradient is zero
+    g = np.ones((1, 1, 3, 3))
+    dx = conv_input(g, np.ones((1, 1, 3, 3)), (8, 8), (2, 2), (0, 0), (1, 1), 1)
+    assert dx.shape == (1, 1, 8, 8)
+    assert (dx[..., 7:, :] == 0).all() and (dx[..., :7, :7] > 0).all()
+
+
+# Large enough for several chunks, threads and tiles; rounding differs from the reference's.
+LARGE = {
+    "thick": (9, 16, (32, 32), 32, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "thin": (16, 3, (32, 32), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "small-maps": (16, 48, (8, 8), 64, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "strided": (10, 24, (17, 16), 32, (3, 3), (2, 2), (1, 1), (1, 1), 1),
+    "depthwise": (8, 32, (24, 24), 32, (3, 3), (1, 1), (1, 1), (1, 1), 32),
+    "pointwise": (8, 32, (16, 16), 64, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "3d": (5, 8, (8, 9, 10), 16, (3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
+}
+
+
+def large_samples(case):
+    rng = np.random.default_rng(2)
+    return [rng.standard_normal(a.shape).astype(np.float32) for a in samples(case)]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_float32(name):
+    case = LARGE[name]
+    arrays = large_samples(case)
+    wants = all_three_direct(case, *(a.astype(float) for a in arrays))
+    for got, want in zip(all_three(case, *arrays), wants, strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=3e-6 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_bits_do_not_depend_on_the_number_of_threads(name, threads):
+    case = LARGE[name]
+    arrays = large_samples(case)
+    threads(1)
+    wants = all_three(case, *arrays)
+    for count in (2, 3, 5):
+        threads(count)
+        for got, want in zip(all_three(case, *arrays), wants, strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_calls_from_several_threads(threads):
+    threads(2)
+    cases = [LARGE["thick"], LARGE["thin"], LARGE["strided"], LARGE["small-maps"]]
+    inputs = [large_samples(case) for case in cases]
+    wants = [all_three(case, *a) for case, a in zip(cases, inputs, strict=True)]
+
+    def user(i):
+        return [all_three(cases[i], *inputs[i]) for _ in range(3)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for results, want in zip(pool.map(user, range(4)), wants, strict=True):
+            for result in results:
+                for a, b in zip(result, want, strict=True):
+                    np.testing.assert_array_equal(a, b)
+
+
+def test_results_do_not_share_scratch_memory():
+    case = LARGE["small-maps"]
+    first = all_three(case, *large_samples(case))
+    copies = [a.copy() for a in first]
+    all_three(case, *(a + 1 for a in large_samples(case)))
+    for a, copy in zip(first, copies, strict=True):
         np.testing.assert_array_equal(a, copy)

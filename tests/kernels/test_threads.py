@@ -1,0 +1,169 @@
+"""The workers, the BLAS limit, the scratch memory and what a fork does to them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+from minigrad.kernels import _threads
+from minigrad.kernels.conv import conv
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Restore the number of threads."""
+    before = _threads.get_num_threads()
+    yield
+    _threads.set_num_threads(before)
+
+
+def blas_threads():
+    return _threads._openblas.get_num_threads()
+
+
+needs_openblas = pytest.mark.skipif(_threads._openblas is None, reason="BLAS is not OpenBLAS")
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("tasks", [0, 1, 2, 25])
+def test_every_task_runs_once(count, tasks):
+    _threads.set_num_threads(count)
+    seen = []
+    _threads.run(seen.append, tasks)
+    assert sorted(seen) == list(range(tasks))
+
+
+def test_tasks_run_on_two_threads():
+    _threads.set_num_threads(2)
+    barrier = threading.Barrier(2, timeout=20)  # passes only if both tasks run at once
+    _threads.run(lambda i: barrier.wait(), 2)
+
+
+def test_workers_are_used_again():
+    _threads.set_num_threads(3)
+    for _ in range(20):
+        _threads.run(lambda i: None, 8)
+    workers = [t for t in threading.enumerate() if t.name == "minigrad-worker"]
+    assert len(workers) <= max(_threads._started, 2)
+    assert len(_threads._idle) == _threads._started
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_exception_of_a_task_is_raised(bad):
+    _threads.set_num_threads(2)
+    barrier = threading.Barrier(2, timeout=20)
+
+    def task(i):
+        barrier.wait()
+        if i == bad:
+            raise KeyError(i)
+
+    with pytest.raises(KeyError):
+        _threads.run(task, 2)
+    seen = []
+    _threads.run(seen.append, 9)
+    assert sorted(seen) == list(range(9))
+
+
+def test_nested_runs():
+    _threads.set_num_threads(2)
+    seen = []
+    _threads.run(lambda i: _threads.run(lambda j: seen.append((i, j)), 3), 3)
+    assert sorted(seen) == [(i, j) for i in range(3) for j in range(3)]
+
+
+def test_set_num_threads():
+    _threads.set_num_threads(3)
+    assert _threads.get_num_threads() == 3
+    with pytest.raises(RuntimeError, match="at least 1 thread, got 0"):
+        _threads.set_num_threads(0)
+    with pytest.raises(TypeError, match="expected an int, got float"):
+        _threads.set_num_threads(2.0)
+    assert _threads.get_num_threads() == 3
+
+
+@needs_openblas
+def test_blas_limit_is_counted_and_restored():
+    _threads.set_num_threads(2)
+    assert blas_threads() == 2
+    with _threads.one_blas_thread:
+        assert blas_threads() == 1
+        with _threads.one_blas_thread:
+            assert blas_threads() == 1
+        assert blas_threads() == 1
+    assert blas_threads() == 2
+
+
+@needs_openblas
+def test_set_num_threads_inside_the_limit_waits():
+    _threads.set_num_threads(2)
+    with _threads.one_blas_thread:
+        _threads.set_num_threads(1)
+        _threads.set_num_threads(3)
+        assert blas_threads() == 1
+    assert blas_threads() == 3
+
+
+@needs_openblas
+def test_blas_limit_ends_with_an_error():
+    _threads.set_num_threads(2)
+    with pytest.raises(ValueError, match="matmul"):
+        conv(np.ones((1, 2, 4, 4)), np.ones((3, 3, 2, 2)), (1, 1), (0, 0), (1, 1), 1)
+    assert blas_threads() == 2
+
+
+def test_scratch_is_reused_aligned_and_bounded():
+    a = _threads.scratch("test", (3, 5), np.dtype(np.float32))
+    b = _threads.scratch("test", (7,), np.dtype(np.float64))
+    assert np.shares_memory(a, b)
+    assert a.ctypes.data % 64 == b.ctypes.data % 64 == 0
+    assert a.shape == (3, 5) and a.dtype == np.float32
+    big = _threads.scratch("test", (_threads.KEEP + 1,), np.dtype(np.uint8))
+    again = _threads.scratch("test", (_threads.KEEP + 1,), np.dtype(np.uint8))
+    assert not np.shares_memory(big, again)
+    assert _threads._local.__dict__["test"].nbytes <= _threads.KEEP
+
+
+def test_scratch_belongs_to_one_thread():
+    mine = _threads.scratch("test", (8,), np.dtype(np.float32))
+    others = []
+    other = threading.Thread(
+        target=lambda: others.append(_threads.scratch("test", (8,), np.dtype(np.float32)))
+    )
+    other.start()
+    other.join()
+    assert not np.shares_memory(mine, others[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_forked_child_computes(inside):
+    _threads.set_num_threads(2)
+    x, w = np.ones((8, 16, 32, 32), np.float32), np.ones((32, 16, 3, 3), np.float32)
+    want = conv(x, w, (1, 1), (1, 1), (1, 1), 1)  # starts the worker that the child lacks
+    if inside:
+        _threads.one_blas_thread.__enter__()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 warns of fork in a process with threads
+        child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        same = np.array_equal(conv(x, w, (1, 1), (1, 1), (1, 1), 1), want)
+        limit = _threads._openblas is None or blas_threads() == 2
+        os._exit(0 if same and limit and _threads._started == 1 else 1)
+    status = os.waitpid(child, 0)[1]
+    if inside:
+        _threads.one_blas_thread.__exit__()
+    assert status == 0
+
+
+def test_interpreter_exits_while_workers_wait():
+    code = "from minigrad.kernels import _threads as t; t.set_num_threads(2); t.run(print, 2)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert done.returncode == 0
+    assert sorted(done.stdout.split()) == [b"0", b"1"]
