@@ -59,7 +59,7 @@ from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs
 
 # ---- autograd
 from . import _random as random
-from . import autograd
+from . import autograd, return_types
 from .modes import (
     enable_grad,
     inference_mode,
@@ -73,13 +73,110 @@ from .modes import (
 from .ops.create import empty, from_numpy, ones, tensor, zeros
 
 # ---- elementwise
-from .ops.elementwise import add, clone, exp, log, mul, neg, sub, tanh
+from .ops.arithmetic import (
+    addcdiv,
+    addcmul,
+    ceil,
+    copysign,
+    fix,
+    float_power,
+    floor,
+    floor_divide,
+    fmax,
+    fmin,
+    fmod,
+    frac,
+    heaviside,
+    lerp,
+    nan_to_num,
+    positive,
+    reciprocal,
+    remainder,
+    round,
+    square,
+    true_divide,
+    trunc,
+)
+from .ops.bits import (
+    bitwise_and,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+)
+from .ops.choose import clamp, clamp_max, clamp_min, masked_fill, maximum, minimum, where
+from .ops.choose import clamp as clip
+from .ops.compare import (
+    allclose,
+    eq,
+    equal,
+    ge,
+    greater,
+    greater_equal,
+    gt,
+    is_nonzero,
+    isclose,
+    isfinite,
+    isin,
+    isinf,
+    isnan,
+    isneginf,
+    isposinf,
+    le,
+    less,
+    less_equal,
+    lt,
+    ne,
+    not_equal,
+    signbit,
+)
+from .ops.elementwise import (
+    abs,
+    add,
+    clone,
+    div,
+    exp,
+    log,
+    mul,
+    neg,
+    pow,
+    rsub,
+    sigmoid,
+    sign,
+    sqrt,
+    sub,
+    tanh,
+)
+from .ops.elementwise import abs as absolute
+from .ops.elementwise import div as divide
+from .ops.elementwise import mul as multiply
+from .ops.elementwise import neg as negative
+from .ops.elementwise import sub as subtract
 
 # ---- linear algebra
 from .ops.linalg import matmul
 
 # ---- reductions
-from .ops.reduce import mean, sum
+from .ops.extremes import amax, amin, aminmax, argmax, argmin, max, min
+from .ops.reduce import (
+    all,
+    any,
+    count_nonzero,
+    logsumexp,
+    mean,
+    nanmean,
+    nansum,
+    std,
+    std_mean,
+    sum,
+    var,
+    var_mean,
+)
 
 # ---- shapes
 from .ops.shape import permute, transpose

@@ -31,22 +31,6 @@ def _inplace(function: Any) -> Callable[..., Any]:
 class Methods:
     """Base of Tensor: see the module's docstring."""
 
-    # ---- elementwise
-    add = elementwise.add
-    add_ = _inplace(elementwise.add)
-    mul = elementwise.mul
-    mul_ = _inplace(elementwise.mul)
-    exp = elementwise.exp
-    exp_ = _inplace(elementwise.exp)
-    log = elementwise.log
-    tanh = elementwise.tanh
-    tanh_ = _inplace(elementwise.tanh)
-    clone = elementwise.clone
-
-    # ---- reduce
-    sum = reduce.sum
-    mean = reduce.mean
-
     # ---- shape
     transpose = shape.transpose
 

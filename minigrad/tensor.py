@@ -16,32 +16,17 @@ from . import _dtype, engine, views
 from ._device import cpu, strided
 from ._format import format_tensor
 from ._methods import Methods
-from .engine import Leaf, Node, apply, wrap
+from ._methods_math import MathMethods
+from ._operators import Operators
+from .engine import Leaf, Node, wrap
 from .modes import state
-from .ops import create, elementwise, index, linalg
+from .ops import create, index
 from .versions import InferenceStorage, Storage, storage_of
 
 ndarray = np.ndarray
 
 
-def _operator(function: Any, *rest: Any, swap: bool = False) -> Callable[[Any, Any], Any]:
-    """Return an operator method of an op; operands it cannot take give NotImplemented."""
-    made = function.op
-
-    def method(self: Tensor, other: Any) -> Any:
-        try:
-            return apply(made, (other, self, *rest) if swap else (self, other, *rest))
-        except TypeError:
-            if isinstance(other, ndarray):
-                return method(self, create.from_numpy(other))
-            if isinstance(other, (Tensor, int, float, np.generic)):
-                raise
-            return NotImplemented
-
-    return method
-
-
-class Tensor(Methods):
+class Tensor(Methods, MathMethods, Operators):
     """Hold numbers of one dtype in an n-dimensional array, and what is needed to differentiate.
 
     Make one with `tensor`, `zeros`, `randn`, ...; `Tensor(2, 3)` makes an unset float tensor of
@@ -362,21 +347,7 @@ class Tensor(Methods):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self._data.ndim else object.__format__(self, spec)
 
-    __hash__ = object.__hash__
-
-    # ---- operators
-    __add__ = _operator(elementwise.add, 1)
-    __radd__ = _operator(elementwise.add, 1)
-    __sub__ = _operator(elementwise.sub, 1)
-    __mul__ = __rmul__ = _operator(elementwise.mul)
-    __truediv__ = _operator(elementwise.true_div)
-    __rtruediv__ = _operator(elementwise.true_div, swap=True)
-    __matmul__ = _operator(linalg.matmul)
-    __rmatmul__ = _operator(linalg.matmul, swap=True)
-
-    def __neg__(self) -> Tensor:
-        return elementwise.neg(self)
-
+    # ---- indexing
     def __getitem__(self, key: Any) -> Tensor:
         parsed, basic = index.parse(key)
         return index.select_index(self, parsed) if basic else index.take_index(self, parsed)

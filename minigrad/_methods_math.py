@@ -1,0 +1,163 @@
+"""The methods of Tensor for maths: elementwise ops, comparisons, reductions, sorting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._methods import _inplace
+from .ops import arithmetic, bits, choose, compare, elementwise, extremes, reduce
+
+
+class MathMethods:
+    """Base of Tensor: one line per method, grouped by the files of `ops`."""
+
+    # ---- elementwise
+    add = elementwise.add
+    add_ = _inplace(elementwise.add)
+    sub = subtract = elementwise.sub
+    sub_ = subtract_ = _inplace(elementwise.sub)
+    mul = multiply = elementwise.mul
+    mul_ = multiply_ = _inplace(elementwise.mul)
+    div = divide = elementwise.div
+    div_ = divide_ = _inplace(elementwise.div)
+    pow = elementwise.pow
+    pow_ = _inplace(elementwise.pow)
+    neg = negative = elementwise.neg
+    neg_ = negative_ = _inplace(elementwise.neg)
+    abs = absolute = elementwise.abs
+    abs_ = absolute_ = _inplace(elementwise.abs)
+    exp = elementwise.exp
+    exp_ = _inplace(elementwise.exp)
+    log = elementwise.log
+    log_ = _inplace(elementwise.log)
+    sqrt = elementwise.sqrt
+    sqrt_ = _inplace(elementwise.sqrt)
+    tanh = elementwise.tanh
+    tanh_ = _inplace(elementwise.tanh)
+    sigmoid = elementwise.sigmoid
+    sigmoid_ = _inplace(elementwise.sigmoid)
+    sign = elementwise.sign
+    sign_ = _inplace(elementwise.sign)
+    clone = elementwise.clone
+
+    # ---- choose
+    clamp = clip = choose.clamp
+    clamp_ = clip_ = _inplace(choose.clamp)
+    clamp_min = choose.clamp_min
+    clamp_min_ = _inplace(choose.clamp_min)
+    clamp_max = choose.clamp_max
+    clamp_max_ = _inplace(choose.clamp_max)
+    masked_fill = choose.masked_fill
+    masked_fill_ = _inplace(choose.masked_fill)
+    maximum = choose.maximum
+    minimum = choose.minimum
+
+    # ---- arithmetic
+    floor_divide = arithmetic.floor_divide
+    floor_divide_ = _inplace(arithmetic.floor_divide)
+    remainder = arithmetic.remainder
+    remainder_ = _inplace(arithmetic.remainder)
+    fmod = arithmetic.fmod
+    fmod_ = _inplace(arithmetic.fmod)
+    square = arithmetic.square
+    square_ = _inplace(arithmetic.square)
+    reciprocal = arithmetic.reciprocal
+    reciprocal_ = _inplace(arithmetic.reciprocal)
+    floor = arithmetic.floor
+    floor_ = _inplace(arithmetic.floor)
+    ceil = arithmetic.ceil
+    ceil_ = _inplace(arithmetic.ceil)
+    trunc = fix = arithmetic.trunc
+    trunc_ = fix_ = _inplace(arithmetic.trunc)
+    round = arithmetic.round
+    round_ = _inplace(arithmetic.round)
+    frac = arithmetic.frac
+    frac_ = _inplace(arithmetic.frac)
+    nan_to_num = arithmetic.nan_to_num
+    nan_to_num_ = _inplace(arithmetic.nan_to_num)
+    lerp = arithmetic.lerp
+    lerp_ = _inplace(arithmetic.lerp)
+    addcmul = arithmetic.addcmul
+    addcmul_ = _inplace(arithmetic.addcmul)
+    addcdiv = arithmetic.addcdiv
+    addcdiv_ = _inplace(arithmetic.addcdiv)
+    copysign = arithmetic.copysign
+    copysign_ = _inplace(arithmetic.copysign)
+    fmax = arithmetic.fmax
+    fmin = arithmetic.fmin
+    heaviside = arithmetic.heaviside
+    heaviside_ = _inplace(arithmetic.heaviside)
+    float_power = arithmetic.float_power
+    positive = arithmetic.positive
+    true_divide = arithmetic.true_divide
+
+    # ---- bits
+    bitwise_and = bits.bitwise_and
+    bitwise_and_ = _inplace(bits.bitwise_and)
+    bitwise_or = bits.bitwise_or
+    bitwise_or_ = _inplace(bits.bitwise_or)
+    bitwise_xor = bits.bitwise_xor
+    bitwise_xor_ = _inplace(bits.bitwise_xor)
+    bitwise_not = bits.bitwise_not
+    bitwise_not_ = _inplace(bits.bitwise_not)
+    bitwise_left_shift = bits.bitwise_left_shift
+    bitwise_left_shift_ = _inplace(bits.bitwise_left_shift)
+    bitwise_right_shift = bits.bitwise_right_shift
+    bitwise_right_shift_ = _inplace(bits.bitwise_right_shift)
+    logical_and = bits.logical_and
+    logical_and_ = _inplace(bits.logical_and)
+    logical_or = bits.logical_or
+    logical_or_ = _inplace(bits.logical_or)
+    logical_xor = bits.logical_xor
+    logical_xor_ = _inplace(bits.logical_xor)
+    logical_not = bits.logical_not
+    logical_not_ = _inplace(bits.logical_not)
+
+    # ---- compare
+    eq = compare.eq
+    eq_ = _inplace(compare.eq)
+    ne = not_equal = compare.ne
+    ne_ = not_equal_ = _inplace(compare.ne)
+    lt = less = compare.lt
+    lt_ = less_ = _inplace(compare.lt)
+    le = less_equal = compare.le
+    le_ = less_equal_ = _inplace(compare.le)
+    gt = greater = compare.gt
+    gt_ = greater_ = _inplace(compare.gt)
+    ge = greater_equal = compare.ge
+    ge_ = greater_equal_ = _inplace(compare.ge)
+    isnan = compare.isnan
+    isinf = compare.isinf
+    isposinf = compare.isposinf
+    isneginf = compare.isneginf
+    isfinite = compare.isfinite
+    signbit = compare.signbit
+    isclose = compare.isclose
+    allclose = compare.allclose
+    equal = compare.equal
+    is_nonzero = compare.is_nonzero
+
+    # ---- reduce
+    sum = reduce.sum
+    nansum = reduce.nansum
+    mean = reduce.mean
+    logsumexp = reduce.logsumexp
+    any = reduce.any
+    all = reduce.all
+    count_nonzero = reduce.count_nonzero
+    nanmean = reduce.nanmean
+    var = reduce.var
+    std = reduce.std
+
+    # ---- extremes
+    amax = extremes.amax
+    amin = extremes.amin
+    argmax = extremes.argmax
+    argmin = extremes.argmin
+    max = extremes.max
+    min = extremes.min
+    aminmax = extremes.aminmax
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """Return this tensor where `condition` holds, `other` elsewhere."""
+        return choose.where(condition, self, other)

@@ -1,0 +1,57 @@
+"""Operands of elementwise ops: PyTorch's result types for NumPy's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .. import _dtype
+
+ndarray = np.ndarray
+F = TypeVar("F", bound=Callable[..., Any])
+_NUMBERS = (float, int)
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def pair(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return two operands (arrays or numbers) ready for a NumPy call with PyTorch's result type."""
+    kind_a, kind_b = type(a), type(b)
+    if kind_a is ndarray:
+        if kind_b is ndarray:
+            if a.dtype is b.dtype:
+                return a, b
+        elif kind_b in _NUMBERS and a.dtype.kind == "f":
+            return a, b
+    elif kind_b is ndarray and kind_a in _NUMBERS and b.dtype.kind == "f":
+        return a, b
+    dtype = _dtype.promote(a, b)
+    return as_dtype(a, dtype), as_dtype(b, dtype)
+
+
+def as_dtype(a: Any, dtype: np.dtype[Any]) -> Any:
+    """Return an array or a number as an array of a dtype; no copy if it has that dtype."""
+    if isinstance(a, (ndarray, np.generic)):
+        return a.astype(dtype, copy=False)
+    if dtype.kind in "iu":  # an int that does not fit wraps around, as in C
+        return np.array(a, np.int64).astype(dtype)
+    return np.array(a, dtype)
+
+
+def floating(a: Any) -> Any:
+    """Return an array in a floating dtype: integers and bools take the default dtype."""
+    return a if a.dtype.kind == "f" else a.astype(_dtype.get_default_dtype().numpy)
+
+
+def numpy_names(function: F) -> F:
+    """Let a public function that is no op of its own take NumPy's `axis` and `keepdims`, too."""
+
+    @wraps(function)
+    def call(*args: Any, **given: Any) -> Any:
+        for key in given.keys() & _NUMPY_NAMES:
+            given[_NUMPY_NAMES[key]] = given.pop(key)
+        return function(*args, **given)
+
+    return call  # type: ignore[return-value]
