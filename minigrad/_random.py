@@ -109,9 +109,9 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """Return the position in the stream as a uint8 tensor, for `set_state`."""
-        from .tensor import Tensor
+        from .engine import wrap
 
-        return Tensor._wrap(np.frombuffer(self.state_bytes(), np.uint8).copy())
+        return wrap(np.frombuffer(self.state_bytes(), np.uint8).copy(), None)
 
     def set_state(self, new_state: Tensor) -> None:
         """Go to a position that `get_state` returned.
