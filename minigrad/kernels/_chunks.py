@@ -15,9 +15,11 @@ import numpy as np
 from minigrad.kernels._threads import one_blas_thread, run, scratch
 from minigrad.kernels.lowering import Lowering
 
-CHUNK_BYTES = 1 << 20  # of a lowered chunk
+CHUNK_BYTES = 1 << 21  # of scratch memory for the lowered images of a chunk
 LANES = 8  # upper bound of the useful threads
-ALONE = 2_000_000  # multiplications that take less time (20 us) than waking a thread is worth
+PIECE = 7_500_000  # multiplications that take as long (0.15 ms) as two threads need to pay
+PIECES = 4  # more are made only for CHUNK_BYTES
+COPY = 20  # multiplications in the time of copying one number
 NARROW = 100  # positions
 
 Chunk = tuple[int, int, np.ndarray]
@@ -31,14 +33,22 @@ class Chunks:
     """
 
     def __init__(
-        self, plan: Lowering, x: np.ndarray, channels: int, filters: int, sums: bool = False
+        self,
+        plan: Lowering,
+        x: np.ndarray,
+        channels: int,
+        filters: int,
+        stacks: bool = False,
+        sums: bool = False,
     ) -> None:
         images, groups = x.shape[:2]
-        image = groups * channels * plan.phases * plan.copied * plan.rows * plan.row
-        work = groups * filters * channels * plan.summed * plan.copied * plan.positions
-        step = max(1, min(images, CHUNK_BYTES // max(1, image * x.itemsize)))
-        if images * work > ALONE:
-            step = min(step, max(1, images // 4))
+        copied = groups * channels * plan.phases * plan.copied * plan.rows * plan.row
+        stacked = groups * channels * plan.summed * plan.copied * plan.positions
+        work = stacked * filters + COPY * copied
+        size = copied + (stacked if stacks and not plan.stacked else 0)
+        pieces = max(1, min(PIECES, images * work // PIECE))
+        step = min(CHUNK_BYTES // max(1, size * x.itemsize), -(-images // pieces))
+        step = max(1, step)
         chunks = [(start, min(images, start + step)) for start in range(0, images, step)]
         count = min(len(chunks), LANES)
         cuts = [i * len(chunks) // count for i in range(count + 1)]
@@ -96,6 +106,13 @@ class Chunks:
             return lowered.reshape(*lowered.shape[:2], plan.summed * rows, -1)
         images = max(lowered.shape[0], lowered.shape[6])
         columns = self.empty("columns", images, plan.summed * rows)
-        for t, view in enumerate(plan.views(lowered)):
-            columns[:, :, t * rows : (t + 1) * rows] = view
+        parts = columns.reshape(*columns.shape[:2], plan.summed, rows, -1)
+        if plan.phases == 1:  # all views at once: each starts a constant distance after the last
+            step = plan.taps[-1][1] // max(1, plan.summed - 1) * lowered.strides[5]
+            first = lowered.strides[:2]
+            strides = (*first, step, lowered.strides[4], lowered.itemsize)
+            parts[...] = np.ndarray(parts.shape, self.dtype, lowered, 0, strides)
+        else:
+            for t, view in enumerate(plan.views(lowered)):
+                parts[:, :, t] = view
         return columns

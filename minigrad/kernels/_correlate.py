@@ -48,7 +48,7 @@ def correlate(
     stacks = _stacks(plan, groups, x.shape[2], filters, filters)
     if stacks:
         w = w.transpose(1, 2, 0, 3).reshape(1, groups, filters, taps * inner)
-    chunks = Chunks(plan, x, x.shape[2], filters)
+    chunks = Chunks(plan, x, x.shape[2], filters, stacks)
 
     def lane(index: int) -> None:
         for a, b, lowered in chunks.lowered(x, index):
@@ -70,7 +70,7 @@ def scatter(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> Non
     """Add to dx the adjoint of `correlate`: each tap's view of it gains w[t].T @ g."""
     taps, groups, filters, inner = w.shape
     w = w.transpose(1, 0, 3, 2).reshape(groups, taps * inner, filters)
-    chunks = Chunks(plan, g, dx.shape[2], filters)
+    chunks = Chunks(plan, g, dx.shape[2], filters, stacks=True)
 
     def lane(index: int) -> None:
         for a, b in chunks.lanes[index]:
@@ -96,7 +96,7 @@ def contract(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
     if is_depthwise(groups, channels, filters):
         return _contract_by_dots(plan, g, x)
     stacks = _stacks(plan, groups, channels, filters, 0)
-    chunks = Chunks(plan, x, channels, filters, sums=True)
+    chunks = Chunks(plan, x, channels, filters, stacks, sums=True)
     sums = np.zeros((len(chunks.lanes), groups, plan.summed * inner, filters), g.dtype)
 
     def lane(index: int) -> None:

@@ -59,6 +59,7 @@ class Lowering:
     ) -> None:
         taps = [divmod(t * dilation[0], stride[0]) for t in range(kernel[0])]
         phases = sorted({phase for _, phase in taps})
+        self.kernel = kernel
         self.out = out
         self.positions = prod(out)
         self.row = prod(out[1:])  # elements of one row
@@ -86,6 +87,9 @@ class Lowering:
         )
 
         same = max(stride) == 1 and out[1:] == spatial[1:]
+        # taps and positions tile x: the lowered batch is x with its axes in another order
+        self.patches = self.stacked and kernel == stride and max(padding) == 0 == min(padding)
+        self.patches = self.patches and max(dilation) == 1 and max(kernel) > 1
         self.shifts = self._find_shifts(kernel, padding, dilation, out) if same else []
 
     def _find_shifts(self, kernel: Ints, padding: Ints, dilation: Ints, out: Ints) -> list[tuple]:
@@ -121,9 +125,22 @@ class Lowering:
         grid = (self.rows, last, *self.out[1:])
         return (first, groups, self.phases, self.copied, channels, *grid)
 
+    def _patches(self, x: np.ndarray, lowered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return equal views of both with the axes (N, G, k0, k1, ..., C, o0, o1, ...)."""
+        n = len(self.out)
+        x = x[..., *(slice(k * o) for k, o in zip(self.kernel, self.out, strict=True))]
+        pairs = [size for pair in zip(self.out, self.kernel, strict=True) for size in pair]
+        x = x.reshape(*x.shape[:3], *pairs)
+        x = x.transpose(0, 1, *range(4, 3 + 2 * n, 2), 2, *range(3, 3 + 2 * n, 2))
+        return x, lowered.reshape(x.shape)
+
     def lower(self, x: np.ndarray, lowered: np.ndarray) -> None:
         """Copy x (N, G, C, *spatial) into `lowered`, whose margins are zero already."""
         images = _images(lowered)
+        if self.patches and lowered.shape[6] == 1:
+            source, target = self._patches(x, lowered)
+            target[...] = source
+            return
         if self.shifts and lowered.shape[6] == 1:
             runs = lowered.reshape(*lowered.shape[:2], self.copied, lowered.shape[4], -1)
             x = x.reshape(*x.shape[:3], -1)
@@ -137,6 +154,10 @@ class Lowering:
 
     def fold(self, lowered: np.ndarray, x: np.ndarray) -> None:
         """Add to x (N, G, C, *spatial) whatever `lower` would have copied from it: its adjoint."""
+        if self.patches and lowered.shape[6] == 1:
+            target, source = self._patches(x, lowered)
+            target += source
+            return
         images = _images(lowered)
         for f, j, target, source in self.copies:
             part = x[source]
