@@ -25,10 +25,6 @@ An op is one declaration. Its forward is plain NumPy, and it has one derivative 
 from __future__ import annotations
 
 import heapq
-import itertools
-import sys
-import threading
-import weakref
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any
@@ -38,10 +34,10 @@ import numpy as np
 from ._quiet import hush, unhush
 from .anomaly import anomaly
 from .declare import F, Op
-from .gradfn import GradFn, LeafFn, Slot
 from .modes import state
+from .nodes import GradFn, Leaf, Slot, numbers, run_hooks, wrap
 from .versions import InferenceStorage, changed_in_place, storage_of
-from .walk import LEAF, edges, leading_to
+from .walk import edges, leading_to
 
 ndarray = np.ndarray
 new = object.__new__
@@ -49,8 +45,6 @@ Tensor: Any = None  # the class; tensor.py sets it (late binding: the engine is 
 refresh: Any = None  # re-ties a view whose base was rewritten; views.py sets it
 
 NUMBERS = frozenset({int, float, bool, type(None)})
-_numbers = itertools.count(1)
-_accumulating = threading.Lock()
 
 
 # ---------------------------------------------------------------------------------------- ops
@@ -192,7 +186,7 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
     plan = op.plans.get(mask) or op.plan(mask)
     node = new(Node)
     node.op, node.plan, node.hooks, node.meta, node.retain = op, plan, None, None, None
-    node.key = -next(_numbers)
+    node.key = -next(numbers)
     saved, parents = [], []
     if plan.direct:
         pool = [*arrays, y, *aux]
@@ -299,7 +293,7 @@ class Pick(Node):
     def __init__(self, node: Node, index: int) -> None:
         self.op, self.plan, self.parents, self.index = node.op, node.plan, (node,), index
         self.saved, self.versions, self.hooks, self.meta, self.retain = (), (), None, None, None
-        self.key = -next(_numbers)
+        self.key = -next(numbers)
         self.shape, self.dtype = node.shape[index], node.dtype
 
     def gradients(self, g: Any, create: bool, wanted: Sequence[bool] | None) -> Sequence[Any]:
@@ -307,55 +301,6 @@ class Pick(Node):
 
     def name(self) -> str:
         return self.parents[0].name()
-
-
-class Leaf(LeafFn):
-    """The end of the tape at a tensor that requires grad: owns its gradient, hooks and array."""
-
-    __slots__ = ("__weakref__", "array", "dtype", "grad", "hooks", "key", "meta", "post_hooks",
-                 "retain", "shape", "tensor")
-
-    def __init__(self, tensor: Any) -> None:
-        self.tensor = weakref.ref(tensor)
-        self.hold(tensor._data)
-        self.grad = tensor._grad
-        self.hooks: dict[int, Callable[..., Any]] | None = None
-        self.post_hooks: dict[int, Callable[..., Any]] | None = None
-        self.key = LEAF - next(_numbers)
-        self.retain = self.meta = None
-
-    def hold(self, array: ndarray) -> None:
-        """Take note of the array that the leaf stands for (again, after `tensor.data = ...`)."""
-        self.array, self.shape, self.dtype = array, array.shape, array.dtype
-
-    def accumulate(self, g: Any, create: bool) -> None:
-        """Add a finished gradient to `.grad`, which never shares memory with anything else."""
-        with _accumulating:
-            if self.grad is None:
-                if not create:
-                    if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 4:
-                        g = np.array(g, order="C")  # someone else holds it
-                    g = wrap(g, None)
-                self.grad = g
-            elif create:
-                self.grad = self.grad + g
-            else:
-                self.grad._data[...] += g
-                storage_of(self.grad).wrote("backward (gradient accumulation)")
-        if self.post_hooks:
-            tensor = self.tensor()
-            if tensor is None:  # the last name is gone: show the hooks an equal tensor
-                tensor = wrap(self.array, None)
-                tensor._node = self
-            for hook in list(self.post_hooks.values()):
-                hook(tensor)
-
-def wrap(array: Any, node: Any) -> Any:
-    """Return a tensor of `array` at the place `node` of the tape (None: a constant)."""
-    made = new(Tensor)
-    made._data = array if type(array) is ndarray else np.asarray(array)
-    made._node = node
-    return made
 
 
 # -------------------------------------------------------------------------------------- sweep
@@ -454,23 +399,3 @@ def settle(d: Any, parent: Any, create: bool) -> Any:
                      if i < extra or (shape[i - extra] == 1 and d.shape[i] != 1))
         d = np.add.reduce(d, axis=axes).reshape(shape)
     return d if d.dtype is parent.dtype or d.dtype == parent.dtype else d.astype(parent.dtype)
-
-
-def run_hooks(node: Any, g: Any, create: bool) -> Any:
-    """Call tensor hooks with the finished gradient; each may replace it. retain_grad is last."""
-    as_given = not create
-    held = wrap(g, None) if as_given else g
-    for hook in list((node.hooks or {}).values()):
-        changed = hook(held)
-        if changed is not None:
-            if not isinstance(changed, Tensor):
-                raise TypeError(f"expected Tensor, but hook returned '{type(changed).__name__}'")
-            if changed._data.shape != held._data.shape:
-                raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size "
-                                   f"of value: {list(held.shape)} became {list(changed.shape)}")
-            held = changed
-    if node.retain is not None:
-        tensor = node.retain()
-        if tensor is not None:
-            tensor._grad = held if create else wrap(held._data.copy(), None)
-    return held._data if as_given else held

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _dtype, engine, views
+from . import _dtype, engine, nodes, views
 from ._device import cpu, strided
 from ._format import format_tensor
 from ._methods import Methods
@@ -357,4 +357,4 @@ class Tensor(Methods, MathMethods, Operators):
         views.inplace(index.set_index, (self, value, parsed))
 
 
-engine.Tensor = Tensor
+engine.Tensor = nodes.Tensor = Tensor

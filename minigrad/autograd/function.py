@@ -11,6 +11,7 @@ import numpy as np
 from .. import engine, views
 from ..engine import Leaf, Node, Pick, wrap
 from ..modes import no_grad, state
+from ..nodes import edge
 from ..versions import changed_in_place, storage_of
 
 ndarray = np.ndarray
@@ -66,7 +67,7 @@ class FunctionNode(Node):
         self.parents = [a._node if isinstance(a, engine.Tensor) else None for a in args]
         self.hooks = self.meta = self.retain = self.plan = None
         self.versions = ()
-        self.key = -next(engine._numbers)
+        self.key = -next(engine.numbers)
         if engine.anomaly.on:
             engine.anomaly.recorded(self)
 
@@ -152,7 +153,7 @@ class FunctionNode(Node):
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        return tuple(engine.edge(p) for p in self.parents)
+        return tuple(edge(p) for p in self.parents)
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:

@@ -1,0 +1,170 @@
+"""The parts of the tape besides ops: what `grad_fn` shows, leaves, hooks, several outputs."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .versions import storage_of
+from .walk import LEAF
+
+ndarray = np.ndarray
+Tensor: Any = None  # tensor.py sets it, here and in engine.py
+numbers = itertools.count(1)  # nodes are numbered as they are made
+_accumulating = threading.Lock()
+
+
+def wrap(array: Any, node: Any) -> Any:
+    """Return a tensor of `array` at the place `node` of the tape (None: a constant)."""
+    made = object.__new__(Tensor)
+    made._data = array if type(array) is ndarray else np.asarray(array)
+    made._node = node
+    return made
+
+
+class GradFn:
+    """The public side of a node of the tape."""
+
+    __slots__ = ()
+    op: Any
+    plan: Any
+    parents: Any
+    saved: Any
+    meta: dict[str, Any] | None
+
+    def name(self) -> str:
+        """Return the name that PyTorch prints for this function."""
+        op = self.op
+        if not op.shown_names:
+            return op.shown
+        if self.saved is None:
+            return (self.meta or {})["name"]
+        return op.shown(*[self.saved[self.plan.names.index(name)] for name in op.shown_names])
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes of the inputs, each with the number of the output it is."""
+        if hasattr(self, "index"):  # one of several outputs: those of the node itself
+            return self.parents[0].next_functions
+        if self.op.variadic:
+            return tuple(edge(p) for p in self.parents)
+        parents = dict(zip(self.plan.positions, self.parents, strict=True))
+        return tuple(edge(parents.get(i)) for i, bit in self.op.bits if bit)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_") and self.saved is not None:
+            key = {"result": "y", "self": "input"}.get(name[7:], name[7:])
+            if key in self.plan.names:
+                return self.tensors()[self.plan.names.index(key)]
+        raise AttributeError(f"{self.name()} has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+def edge(node: Any) -> tuple[Any, int]:
+    """Return a node and which of its outputs is meant."""
+    index = getattr(node, "index", None) if node is not None else None
+    return (node, 0) if index is None else (node.parents[0], index)
+
+
+class Slot:
+    """The gradients of a node with several outputs, while they are being collected."""
+
+    __slots__ = ("grads",)
+    ndim = 0
+
+    def __init__(self, index: int, g: Any) -> None:
+        self.grads = {index: g}
+
+    def __add__(self, other: Slot) -> Slot:
+        for index, g in other.grads.items():
+            self.grads[index] = self.grads[index] + g if index in self.grads else g
+        return self
+
+    def complete(self, node: Any, create: bool) -> list[Any]:
+        """Return one gradient per output, zeros for those that nothing used."""
+        return [node.unused(k, create) if k not in self.grads else self.grads[k]
+                for k in range(len(node.shape))]
+
+
+class Leaf:
+    """The end of the tape at a tensor that requires grad: owns its gradient, hooks and array."""
+
+    __slots__ = ("__weakref__", "array", "dtype", "grad", "hooks", "key", "meta", "post_hooks",
+                 "retain", "shape", "tensor")
+    op = None
+    parents: tuple[()] = ()
+    next_functions: tuple[()] = ()
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.hold(tensor._data)
+        self.grad = tensor._grad
+        self.hooks: dict[int, Callable[..., Any]] | None = None
+        self.post_hooks: dict[int, Callable[..., Any]] | None = None
+        self.key = LEAF - next(numbers)
+        self.retain = self.meta = None
+
+    def hold(self, array: ndarray) -> None:
+        """Take note of the array that the leaf stands for (again, after `tensor.data = ...`)."""
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def accumulate(self, g: Any, create: bool) -> None:
+        """Add a finished gradient to `.grad`, which never shares memory with anything else."""
+        with _accumulating:
+            if self.grad is None:
+                if not create:
+                    if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 4:
+                        g = np.array(g, order="C")  # someone else holds it
+                    g = wrap(g, None)
+                self.grad = g
+            elif create:
+                self.grad = self.grad + g
+            else:
+                self.grad._data[...] += g
+                storage_of(self.grad).wrote("backward (gradient accumulation)")
+        if self.post_hooks:
+            tensor = self.tensor()
+            if tensor is None:  # the last name is gone: show the hooks an equal tensor
+                tensor = wrap(self.array, None)
+                tensor._node = self
+            for hook in list(self.post_hooks.values()):
+                hook(tensor)
+
+    @property
+    def variable(self) -> Any:
+        """The tensor whose gradient is accumulated here."""
+        return self.tensor()
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+def run_hooks(node: Any, g: Any, create: bool) -> Any:
+    """Call tensor hooks with the finished gradient; each may replace it. retain_grad is last."""
+    as_given = not create
+    held = wrap(g, None) if as_given else g
+    for hook in list((node.hooks or {}).values()):
+        changed = hook(held)
+        if changed is not None:
+            if not isinstance(changed, Tensor):
+                raise TypeError(f"expected Tensor, but hook returned '{type(changed).__name__}'")
+            if changed._data.shape != held._data.shape:
+                raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size "
+                                   f"of value: {list(held.shape)} became {list(changed.shape)}")
+            held = changed
+    if node.retain is not None:
+        tensor = node.retain()
+        if tensor is not None:
+            tensor._grad = held if create else wrap(held._data.copy(), None)
+    return held._data if as_given else held
