@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._device import cpu, device, to_device
+from ._override import here
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -205,7 +206,7 @@ def fork_rng(devices: Sequence[object] | None = None, enabled: bool = True) -> I
 def resolve(generator: Generator | None) -> Generator:
     """Return the generator an argument means: None means the default one."""
     if generator is None:
-        return default_generator
+        return here.generator or default_generator
     if not isinstance(generator, Generator):
         kind = type(generator).__name__
         raise TypeError(f"generator: expected a torch.Generator or None, got {kind}")

@@ -1,0 +1,135 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from .optimizer import (Optimizer, Update, check_at_least_0, check_lr, first_step, in_blocks,
+                        next_step, number, refuse, zeros_of)
+
+ndarray = np.ndarray
+
+
+class Adam(Optimizer):
+    """Step by the running mean of the gradient over the root of that of its square.
+
+    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
+    p = p - lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
+
+    Kingma & Ba, "Adam: a method for stochastic optimization", 2015; `amsgrad` (v never falls):
+    Reddi et al., "On the convergence of Adam and beyond", 2018.
+    Args: params: see `Optimizer`; lr 0.001; betas (0.9, 0.999); eps 1e-8; weight_decay 0, added to
+    the gradient unless `decoupled_weight_decay` (then it is AdamW); amsgrad False; maximize: go
+    uphill; foreach: accepted, means the same here. `capturable`, `differentiable` and `fused`
+    raise RuntimeError. ValueError for options out of range.
+
+    >>> import minigrad as torch
+    >>> p = torch.nn.Parameter(torch.tensor([1., 2.]))
+    >>> p.grad = torch.tensor([0.5, -0.1])
+    >>> torch.optim.Adam([p], lr=0.1).step()  # the first step is lr long, whatever the gradient
+    >>> p.data
+    tensor([0.9000, 2.1000])
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float | Tensor = 0.001,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None,
+                 maximize: bool = False, capturable: bool = False, differentiable: bool = False,
+                 fused: bool | None = None, decoupled_weight_decay: bool = False) -> None:
+        check_lr(lr)
+        if not eps >= 0:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        for i, beta in enumerate(betas):
+            if not 0 <= number(beta) < 1:
+                raise ValueError(f"Invalid beta parameter at index {i}: {number(beta)}")
+        check_at_least_0(weight_decay=weight_decay)
+        refuse(type(self).__name__, capturable=capturable, differentiable=differentiable,
+               fused=fused)
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "amsgrad": amsgrad, "maximize": maximize, "foreach": foreach,
+            "capturable": capturable, "differentiable": differentiable, "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay})
+
+    def _prepare(self, group: dict[str, Any]) -> Update:
+        lr, decay, eps = number(group["lr"]), group["weight_decay"], group["eps"]
+        b1, b2 = (number(beta) for beta in group["betas"])
+        shrink = 1 - lr * decay if decay and group["decoupled_weight_decay"] else 1
+        penalty = decay if shrink == 1 else 0
+        sign = -1 if group["maximize"] else 1
+
+        def update(param: Tensor, grad: ndarray) -> None:
+            state = self.state[param]
+            if not state:
+                state.update(step=first_step(), exp_avg=zeros_of(param),
+                             exp_avg_sq=zeros_of(param))
+                if group["amsgrad"]:
+                    state["max_exp_avg_sq"] = zeros_of(param)
+            t = next_step(state)
+            root = math.sqrt(1 - b2**t)  # folded into eps and the length: saves a pass
+            constants = (b1, b2, eps * root, lr / (1 - b1**t) * root, shrink, penalty, sign)
+            arrays = [param._data, grad, state["exp_avg"]._data, state["exp_avg_sq"]._data]
+            if group["amsgrad"]:
+                arrays.append(state["max_exp_avg_sq"]._data)
+            in_blocks(_adam, constants, *arrays)
+
+        return update
+
+
+def _adam(b1: float, b2: float, eps: float, length: float, shrink: float, penalty: float,
+          sign: int, p: ndarray, g: ndarray, m: ndarray, v: ndarray,
+          largest: ndarray | None = None) -> None:
+    if sign < 0:
+        g = -g
+    if shrink != 1:
+        p *= shrink
+    if penalty:
+        g = g + p * penalty
+    scratch = np.empty_like(p)
+    m *= b1
+    m += np.multiply(g, 1 - b1, out=scratch)
+    v *= b2
+    np.multiply(g, g, out=scratch)
+    scratch *= 1 - b2
+    v += scratch
+    if largest is not None:
+        v = np.maximum(largest, v, out=largest)
+    np.sqrt(v, out=scratch)
+    scratch += eps
+    np.divide(m, scratch, out=scratch)
+    scratch *= length
+    p -= scratch
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: p = p * (1 - lr * weight_decay) before the step.
+
+    Loshchilov & Hutter, "Decoupled weight decay regularization", 2019. The arguments are Adam's,
+    with weight_decay 0.01; unlike there, the decay does not pass through the moments.
+
+    >>> import minigrad as torch
+    >>> p = torch.nn.Parameter(torch.ones(1))
+    >>> p.grad = torch.zeros(1)
+    >>> torch.optim.AdamW([p], lr=0.1, weight_decay=0.5).step()
+    >>> p.data
+    tensor([0.9500])
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float | Tensor = 0.001,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.01, amsgrad: bool = False, *, maximize: bool = False,
+                 foreach: bool | None = None, capturable: bool = False,
+                 differentiable: bool = False, fused: bool | None = None) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach,
+                         maximize=maximize, capturable=capturable, differentiable=differentiable,
+                         fused=fused, decoupled_weight_decay=True)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

@@ -1,0 +1,93 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..engine import wrap
+from ..tensor import Tensor
+from .optimizer import Optimizer, Update, check_at_least_0, check_lr, in_blocks, number, refuse
+
+ndarray = np.ndarray
+
+
+class SGD(Optimizer):
+    """Step along the negative gradient, with momentum if wanted.
+
+    g = grad + weight_decay * p;  v = momentum * v + (1 - dampening) * g  (v = g at first);
+    p = p - lr * v,  or, with `nesterov`, p - lr * (g + momentum * v).
+
+    Polyak 1964; Sutskever et al., "On the importance of initialization and momentum", 2013.
+    Args: params: see `Optimizer`; lr 0.001; momentum 0; dampening 0; weight_decay 0 (an L2
+    penalty); nesterov False (needs momentum and no dampening, ValueError); maximize: go uphill;
+    foreach: accepted, means the same here. `differentiable` and `fused` raise RuntimeError.
+
+    >>> import minigrad as torch
+    >>> p = torch.nn.Parameter(torch.tensor([1., 2.]))
+    >>> p.grad = torch.tensor([0.5, -0.5])
+    >>> torch.optim.SGD([p], lr=0.1).step()
+    >>> p.data
+    tensor([0.9500, 2.0500])
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float | Tensor = 0.001, momentum: float = 0,
+                 dampening: float = 0, weight_decay: float = 0, nesterov: bool = False, *,
+                 maximize: bool = False, foreach: bool | None = None,
+                 differentiable: bool = False, fused: bool | None = None) -> None:
+        check_lr(lr)
+        check_at_least_0(momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        refuse("SGD", differentiable=differentiable, fused=fused)
+        super().__init__(params, {
+            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
+            "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
+            "differentiable": differentiable, "fused": fused})
+
+    def _prepare(self, group: dict[str, Any]) -> Update:
+        lr, momentum = number(group["lr"]), group["momentum"]
+        decay = number(group["weight_decay"])
+        sign = -1 if group["maximize"] else 1
+        follow = (lr, sign, decay, momentum, 1 - group["dampening"], group["nesterov"])
+
+        def update(param: Tensor, grad: ndarray) -> None:
+            if not momentum:
+                in_blocks(_descend, (lr, sign, decay), param._data, grad)
+                return
+            state = self.state[param]
+            buffer = state.get("momentum_buffer")
+            constants = follow
+            if buffer is None:
+                buffer = wrap(np.zeros_like(param._data), None)
+                state["momentum_buffer"] = buffer
+                constants = (*follow[:4], 1, follow[5])  # the first step is not dampened
+            in_blocks(_descend_with_momentum, constants, param._data, grad, buffer._data)
+
+        return update
+
+
+def _descend(lr: float, sign: int, decay: float, p: ndarray, g: ndarray) -> None:
+    step = np.multiply(g, lr * sign)
+    if decay:
+        step += p * (lr * decay)
+    p -= step
+
+
+def _descend_with_momentum(lr: float, sign: int, decay: float, momentum: float, share: float,
+                           nesterov: bool, p: ndarray, g: ndarray, v: ndarray) -> None:
+    if sign < 0:
+        g = -g
+    if decay:
+        g = g + p * decay
+    v *= momentum
+    v += g if share == 1 else g * share
+    if nesterov:
+        step = v * momentum
+        step += g
+        step *= lr
+    else:
+        step = v * lr
+    p -= step

@@ -1,0 +1,5 @@
+"""Helpers around tensors: data loading, hooks."""
+
+from . import data, hooks
+
+__all__ = ["data", "hooks"]
