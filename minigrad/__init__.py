@@ -46,6 +46,7 @@ from ._dtype import (
 from ._dtype import bool_ as bool
 from ._dtype import float32 as float
 from ._dtype import int32 as int
+from ._format import set_printoptions
 from ._random import (
     Generator,
     default_generator,
@@ -157,6 +158,41 @@ from .ops.elementwise import div as divide
 from .ops.elementwise import mul as multiply
 from .ops.elementwise import neg as negative
 from .ops.elementwise import sub as subtract
+from .ops.special import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cos,
+    cosh,
+    deg2rad,
+    exp2,
+    expm1,
+    hypot,
+    log10,
+    log1p,
+    log2,
+    logaddexp,
+    logaddexp2,
+    logit,
+    rad2deg,
+    rsqrt,
+    sin,
+    sinc,
+    sinh,
+    tan,
+    xlogy,
+)
+from .ops.special import acos as arccos
+from .ops.special import acosh as arccosh
+from .ops.special import asin as arcsin
+from .ops.special import asinh as arcsinh
+from .ops.special import atan as arctan
+from .ops.special import atan2 as arctan2
+from .ops.special import atanh as arctanh
 
 # ---- linear algebra
 from .ops.linalg import matmul
@@ -180,6 +216,10 @@ from .ops.reduce import (
 
 # ---- shapes
 from .ops.shape import permute, transpose
+
+# ---- files
+from . import serialization
+from .serialization import load, save
 
 __version__ = "0.1.0"
 e = 2.718281828459045

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._methods import _inplace
-from .ops import arithmetic, bits, choose, compare, elementwise, extremes, reduce
+from .ops import arithmetic, bits, choose, compare, elementwise, extremes, reduce, special
 
 
 class MathMethods:
@@ -90,6 +90,58 @@ class MathMethods:
     float_power = arithmetic.float_power
     positive = arithmetic.positive
     true_divide = arithmetic.true_divide
+
+    # ---- special
+    exp2 = special.exp2
+    exp2_ = _inplace(special.exp2)
+    expm1 = special.expm1
+    expm1_ = _inplace(special.expm1)
+    log2 = special.log2
+    log2_ = _inplace(special.log2)
+    log10 = special.log10
+    log10_ = _inplace(special.log10)
+    log1p = special.log1p
+    log1p_ = _inplace(special.log1p)
+    rsqrt = special.rsqrt
+    rsqrt_ = _inplace(special.rsqrt)
+    sin = special.sin
+    sin_ = _inplace(special.sin)
+    cos = special.cos
+    cos_ = _inplace(special.cos)
+    tan = special.tan
+    tan_ = _inplace(special.tan)
+    asin = arcsin = special.asin
+    asin_ = arcsin_ = _inplace(special.asin)
+    acos = arccos = special.acos
+    acos_ = arccos_ = _inplace(special.acos)
+    atan = arctan = special.atan
+    atan_ = arctan_ = _inplace(special.atan)
+    atan2 = arctan2 = special.atan2
+    atan2_ = arctan2_ = _inplace(special.atan2)
+    sinh = special.sinh
+    sinh_ = _inplace(special.sinh)
+    cosh = special.cosh
+    cosh_ = _inplace(special.cosh)
+    asinh = arcsinh = special.asinh
+    asinh_ = arcsinh_ = _inplace(special.asinh)
+    acosh = arccosh = special.acosh
+    acosh_ = arccosh_ = _inplace(special.acosh)
+    atanh = arctanh = special.atanh
+    atanh_ = arctanh_ = _inplace(special.atanh)
+    deg2rad = special.deg2rad
+    deg2rad_ = _inplace(special.deg2rad)
+    rad2deg = special.rad2deg
+    rad2deg_ = _inplace(special.rad2deg)
+    sinc = special.sinc
+    sinc_ = _inplace(special.sinc)
+    logit = special.logit
+    logit_ = _inplace(special.logit)
+    hypot = special.hypot
+    hypot_ = _inplace(special.hypot)
+    xlogy = special.xlogy
+    xlogy_ = _inplace(special.xlogy)
+    logaddexp = special.logaddexp
+    logaddexp2 = special.logaddexp2
 
     # ---- bits
     bitwise_and = bits.bitwise_and

@@ -40,6 +40,11 @@ def as_dtype(a: Any, dtype: np.dtype[Any]) -> Any:
     return np.array(a, dtype)
 
 
+def kind_of(a: Any, b: Any) -> str:
+    """Return the kind of dtype of two promoted operands, of which one may be a number."""
+    return (b if type(a) in _NUMBERS else a).dtype.kind
+
+
 def floating(a: Any) -> Any:
     """Return an array in a floating dtype: integers and bools take the default dtype."""
     return a if a.dtype.kind == "f" else a.astype(_dtype.get_default_dtype().numpy)

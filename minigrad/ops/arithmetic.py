@@ -9,7 +9,7 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import floating, pair
+from ._operands import floating, kind_of, pair
 from .compare import isfinite, isnan
 from .elementwise import _where, cast, div, divided, pow, sign, zero
 
@@ -46,7 +46,7 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def _remains(function: Any, input: Any, other: Any) -> Any:
     a, b = pair(input, other)
-    if getattr(a, "dtype", b).kind != "f" and not np.all(b):
+    if kind_of(a, b) != "f" and not np.all(b):
         raise RuntimeError("ZeroDivisionError: integer remainder of a division by zero; mask the "
                            "zeros of the divisor, or use floating tensors")
     return function(a, b)
@@ -223,7 +223,7 @@ def heaviside(input: Any, values: Any) -> Any:
 def copysign(input: Any, other: Any) -> Any:
     """Return the size of `input` with the sign of `other`, broadcast."""
     a, b = pair(input, other)
-    if getattr(a, "dtype", b).kind != "f":
+    if kind_of(a, b) != "f":
         a, b = floating(np.asarray(a)), floating(np.asarray(b))
     return np.copysign(a, b)
 

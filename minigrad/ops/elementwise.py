@@ -13,7 +13,7 @@ import numpy as np
 
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import as_dtype, floating, pair
+from ._operands import as_dtype, floating, kind_of, pair
 from .choose import (
     _where,
     clamp,
@@ -124,7 +124,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """
     a, b = pair(input, other)
     if rounding_mode is None:
-        if getattr(a, "dtype", b).kind != "f" and getattr(b, "dtype", None) != np.float64:
+        if kind_of(a, b) != "f":
             a, b = floating(np.asarray(a)), floating(np.asarray(b))
         return np.true_divide(a, b)
     if rounding_mode not in ("trunc", "floor"):
@@ -155,7 +155,7 @@ def _floor_quotient(a: ndarray, b: ndarray) -> Any:
 
 
 def _power_input(g: Any, input: Any, exponent: Any) -> Any:
-    if isinstance(exponent, (int, float)) and not getattr(exponent, "shape", None):
+    if isinstance(exponent, (int, float)):
         if exponent == 0:
             return zero(g)
         if exponent == 2:

@@ -188,8 +188,9 @@ def _var_mean(input: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     return [_finished(v, input, dim, keepdim) for v in _moments(input, dim, correction)]
 
 
-@op(input=lambda g, input, y, dim, correction, keepdim:
-    _var_rule(_std_slope(g[0], y[0]), input, dim, correction, keepdim)
+@op(input=lambda g, input, dim, correction, keepdim:
+    _var_rule(_std_slope(g[0], _std(input, dim, correction, keepdim)),
+              input, dim, correction, keepdim)
     + _mean_rule(g[1], input.shape, dim, keepdim), outputs="many")
 def _std_mean(input: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     v, m = _moments(input, dim, correction)
