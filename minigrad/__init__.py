@@ -3,7 +3,7 @@
 Re-exports only, one section per family. The drawing and testing packages load when first used.
 """
 
-# ruff: noqa: A004 - torch has functions named as builtins (sum, max, abs, ...)
+# ruff: noqa: F401, I001 - re-exports, in packed lines
 from __future__ import annotations
 
 import importlib as _importlib
@@ -12,49 +12,19 @@ from typing import Any as _Any
 
 # ---- types, devices, generators
 from ._device import (
-    channels_last,
-    channels_last_3d,
-    contiguous_format,
-    device,
-    layout,
-    memory_format,
-    preserve_format,
-    strided,
+    channels_last, channels_last_3d, contiguous_format, device, layout, memory_format,
+    preserve_format, strided,
 )
 from ._dtype import (
-    Size,
-    can_cast,
-    double,
-    dtype,
-    finfo,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    half,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    promote_types,
-    set_default_dtype,
-    short,
-    uint8,
+    Size, can_cast, double, dtype, finfo, float16, float32, float64, get_default_dtype, half, iinfo,
+    int8, int16, int32, int64, long, promote_types, set_default_dtype, short, uint8,
 )
 from ._dtype import bool_ as bool
 from ._dtype import float32 as float
 from ._dtype import int32 as int
 from ._format import set_printoptions
 from ._random import (
-    Generator,
-    default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
+    Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state,
 )
 from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs it)
 
@@ -62,96 +32,37 @@ from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs
 from . import _random as random
 from . import autograd, return_types
 from .modes import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
+    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
 )
 
 # ---- creation
-from .ops.create import empty, from_numpy, ones, tensor, zeros
+from .ops.create import (
+    as_tensor, asarray, from_dlpack, from_numpy, frombuffer, scalar_tensor, tensor,
+)
+from .ops.fill import (
+    arange, empty, empty_like, empty_strided, eye, full, full_like, linspace, logspace, ones,
+    ones_like, tril_indices, triu_indices, zeros, zeros_like,
+)
+from .ops.fill import range_ as range
 
 # ---- elementwise
 from .ops.arithmetic import (
-    addcdiv,
-    addcmul,
-    ceil,
-    copysign,
-    fix,
-    float_power,
-    floor,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    frac,
-    heaviside,
-    lerp,
-    nan_to_num,
-    positive,
-    reciprocal,
-    remainder,
-    round,
-    square,
-    true_divide,
-    trunc,
+    addcdiv, addcmul, ceil, copysign, fix, float_power, floor, floor_divide, fmax, fmin, fmod, frac,
+    heaviside, lerp, nan_to_num, positive, reciprocal, remainder, round, square, true_divide, trunc,
 )
 from .ops.bits import (
-    bitwise_and,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
+    bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor,
+    logical_and, logical_not, logical_or, logical_xor,
 )
 from .ops.choose import clamp, clamp_max, clamp_min, masked_fill, maximum, minimum, where
 from .ops.choose import clamp as clip
 from .ops.compare import (
-    allclose,
-    eq,
-    equal,
-    ge,
-    greater,
-    greater_equal,
-    gt,
-    is_nonzero,
-    isclose,
-    isfinite,
-    isin,
-    isinf,
-    isnan,
-    isneginf,
-    isposinf,
-    le,
-    less,
-    less_equal,
-    lt,
-    ne,
-    not_equal,
-    signbit,
+    allclose, eq, equal, ge, greater, greater_equal, gt, is_nonzero, isclose, isfinite, isin, isinf,
+    isnan, isneginf, isposinf, le, less, less_equal, lt, ne, not_equal, signbit,
 )
 from .ops.elementwise import (
-    abs,
-    add,
-    clone,
-    div,
-    exp,
-    log,
-    mul,
-    neg,
-    pow,
-    rsub,
-    sigmoid,
-    sign,
-    sqrt,
-    sub,
-    tanh,
+    abs, add, clone, div, exp, log, mul, neg, pow, rsub, sigmoid, sign, sqrt, sub, tanh,
 )
 from .ops.elementwise import abs as absolute
 from .ops.elementwise import div as divide
@@ -159,32 +70,8 @@ from .ops.elementwise import mul as multiply
 from .ops.elementwise import neg as negative
 from .ops.elementwise import sub as subtract
 from .ops.special import (
-    acos,
-    acosh,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    cos,
-    cosh,
-    deg2rad,
-    exp2,
-    expm1,
-    hypot,
-    log10,
-    log1p,
-    log2,
-    logaddexp,
-    logaddexp2,
-    logit,
-    rad2deg,
-    rsqrt,
-    sin,
-    sinc,
-    sinh,
-    tan,
-    xlogy,
+    acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, deg2rad, exp2, expm1, hypot, log10,
+    log1p, log2, logaddexp, logaddexp2, logit, rad2deg, rsqrt, sin, sinc, sinh, tan, xlogy,
 )
 from .ops.special import acos as arccos
 from .ops.special import acosh as arccosh
@@ -195,27 +82,25 @@ from .ops.special import atan2 as arctan2
 from .ops.special import atanh as arctanh
 
 # ---- linear algebra
-from .ops.linalg import matmul
+from .ops.linalg import bmm, dot, matmul, mm, mv, vdot
 
 # ---- reductions
 from .ops.extremes import amax, amin, aminmax, argmax, argmin, max, min
 from .ops.reduce import (
-    all,
-    any,
-    count_nonzero,
-    logsumexp,
-    mean,
-    nanmean,
-    nansum,
-    std,
-    std_mean,
-    sum,
-    var,
-    var_mean,
+    all, any, count_nonzero, logsumexp, mean, nanmean, nansum, std, std_mean, sum, var, var_mean,
 )
 
 # ---- shapes
-from .ops.shape import permute, transpose
+from .ops.join import (
+    cat, chunk, column_stack, concat, concatenate, dsplit, dstack, hsplit, hstack, row_stack, split,
+    split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
+)
+from .ops.shape import (
+    adjoint, atleast_1d, atleast_2d, atleast_3d, broadcast_shapes, broadcast_tensors, broadcast_to,
+    flatten, moveaxis, movedim, permute, ravel, reshape, squeeze, swapaxes, swapdims, t, transpose,
+    unflatten, unsqueeze,
+)
+from .ops.slicing import narrow, select
 
 # ---- files
 from . import serialization

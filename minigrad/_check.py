@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ._device import check_memory_format, contiguous_format, strided, to_device
+from ._dtype import to_dtype
+
 
 def dim(value: int, ndim: int, name: str = "dim") -> int:
     """Return `value` as an axis in [0, ndim); a 0-d tensor has the axes 0 and -1."""
@@ -60,3 +63,94 @@ def broadcast_error(*arrays: Any, **_: Any) -> Exception:
                 f" dimension {at}: shapes {' and '.join(str(list(s)) for s in shapes)} do not "
                 f"broadcast; unsqueeze, expand or reshape one of them")
     return RuntimeError(f"the shapes {' and '.join(str(list(s)) for s in shapes)} do not fit")
+
+
+def floats(name: str, *arrays: Any) -> None:
+    """Refuse arrays that are not of a floating dtype, for functions that are not for integers."""
+    for array in arrays:
+        if array.dtype.kind != "f":
+            raise NotImplementedError(f"{name}() is not implemented for {array.dtype}: it takes "
+                                      f"floating point tensors; convert with .float() first")
+
+
+def integer(value: Any, name: str) -> int:
+    """Return an argument that must be an integer (an int, or an integer tensor of one element)."""
+    if type(value) is int:
+        return value
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return int(value.__index__())
+    raise TypeError(f"argument '{name}' must be int, not {type(value).__name__}")
+
+
+def tensor(value: Any, function: str, name: str = "input", position: int = 1) -> Any:
+    """Return an argument that must be a Tensor."""
+    if type(getattr(value, "_data", None)) is not np.ndarray:
+        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be Tensor, "
+                        f"not {type(value).__name__}; convert it with minigrad.as_tensor")
+    return value
+
+
+def new_sizes(function: str, args: Sequence[Any]) -> tuple[int, ...]:
+    """Return the shape of a new tensor, given as `f(2, 3)` or `f((2, 3))`."""
+    first = args[0]
+    if isinstance(first, (tuple, list)):
+        if len(args) > 1:
+            raise TypeError(f"{function}() takes 1 positional argument but {len(args)} were given")
+        args = first
+    for k, value in enumerate(args, start=1):
+        if type(value) is not int and not hasattr(value, "__index__"):
+            raise TypeError(f"{function}(): argument 'size' (position {k}) must be tuple of ints, "
+                            f"not {type(value).__name__}")
+    shape = tuple(v if type(v) is int else v.__index__() for v in args)
+    if min(shape, default=0) < 0:
+        raise RuntimeError(f"{function}: Dimension size must be non-negative, got {list(shape)}")
+    return shape
+
+
+def place(layout: Any, device: Any, pin_memory: bool) -> None:
+    """Refuse layouts, devices and memory that are not the CPU's dense ones."""
+    to_device(device)
+    if layout is not None and layout is not strided:
+        raise RuntimeError(f"layout: only torch.strided is supported, got {layout!r}")
+    if pin_memory:
+        raise RuntimeError("pin_memory=True requires an accelerator, and minigrad computes on the "
+                           "CPU only; leave it out")
+
+
+def row_major(memory_format: Any) -> bool:
+    """Tell whether a memory format asks for row-major memory (None and preserve_format do not)."""
+    if memory_format is None:
+        return False
+    check_memory_format(memory_format)
+    return memory_format is contiguous_format
+
+
+def dtype(value: Any, function: str) -> Any:
+    """Return the dtype an argument means."""
+    try:
+        return to_dtype(value)
+    except TypeError:
+        raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not "
+                        f"{type(value).__name__}; such as torch.float32") from None
+
+
+def ints(value: Any, n: int, where: str, name: str) -> tuple[int, ...]:
+    """Return an int or a sequence of 1 or n ints as n ints."""
+    if type(value) is int:
+        return (value,) * n
+    if isinstance(value, (tuple, list)):
+        if len(value) not in (1, n):
+            raise RuntimeError(f"{where}: expected {name} to be one int or {n} of them, one for "
+                               f"each spatial dimension, got {list(value)}")
+        if len(value) == n or n == 1:
+            found = tuple(v if type(v) is int else _one(v, where, name) for v in value)
+            return found if len(found) == n else found * n
+        return (_one(value[0], where, name),) * n
+    return (_one(value, where, name),) * n
+
+
+def _one(value: Any, where: str, name: str) -> int:
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"{where}: argument '{name}' must be an int or a tuple of ints, got "
+                        f"{type(value).__name__} {value!r}")
+    return int(value.__index__())

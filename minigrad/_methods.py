@@ -1,7 +1,7 @@
-"""The methods of Tensor that forward to an op: one line each, grouped by the ops' families.
+"""The methods of Tensor for shapes, dtypes, indexing and products: one line each where possible.
 
 `name = family.op` makes the op a method; `name_ = _inplace(family.op)` its in-place form. What
-takes sizes as `f(2, 3)` or `f((2, 3))` is a short method of its own.
+takes sizes as `f(2, 3)` or `f((2, 3))` is a short method of its own. `_methods_math.py` has the rest.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from functools import update_wrapper
 from typing import Any
 
 from . import _dtype
-from ._check import sizes
-from .ops import elementwise, reduce, shape
+from ._check import dim as check_dim
+from ._check import sizes, tensor
+from .ops import convert, fill, join, linalg, reduce, shape, slicing
 from .views import inplace
 
 
@@ -29,33 +30,214 @@ def _inplace(function: Any) -> Callable[..., Any]:
 
 
 class Methods:
-    """Base of Tensor: see the module's docstring."""
+    """Base of Tensor: one line per method, grouped by the files of `ops`."""
+
+    # ---- what the array is
+    _data: Any
+    shape: Any
+
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    ndimension = dim
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the shape, or the size of one dimension."""
+        found = self._data.shape
+        return _dtype.as_size(found) if dim is None else found[check_dim(dim, len(found))]
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Return how many elements lie between neighbours of each dimension, or of one."""
+        array = self._data
+        steps = tuple(s // array.itemsize for s in array.strides)
+        return steps if dim is None else steps[check_dim(dim, len(steps))]
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Return the bytes of one element."""
+        return self._data.itemsize  # type: ignore[no-any-return]
+
+    itemsize = property(element_size, doc="The bytes of one element.")
+    nbytes = property(lambda self: self._data.size * self._data.itemsize,
+                      doc="The bytes of all elements.")
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return self._data.ctypes.data  # type: ignore[no-any-return]
+
+    def is_contiguous(self, *, memory_format: Any = None) -> bool:
+        """Return True if the memory is row-major without gaps."""
+        return self._data.flags.c_contiguous  # type: ignore[no-any-return]
+
+    def is_floating_point(self) -> bool:
+        """Return True for float16, float32 and float64."""
+        return self._data.dtype.kind == "f"  # type: ignore[no-any-return]
+
+    def is_complex(self) -> bool:
+        """Return False: there are no complex tensors."""
+        return False
+
+    def is_signed(self) -> bool:
+        """Return True if the dtype has negative numbers."""
+        return self._data.dtype.kind in "if"
+
+    def is_same_size(self, other: Any) -> bool:
+        """Return True if the shapes are equal."""
+        return self._data.shape == tensor(other, "is_same_size", "other")._data.shape  # type: ignore[no-any-return]
+
+    # ---- dtype
+    to = convert.to
+    type = convert.type_
+
+    def type_as(self, other: Any) -> Any:
+        """Return the tensor in another tensor's dtype."""
+        return convert.as_type(self, other._data.dtype)
+
+    def float(self) -> Any:
+        """Return the tensor as float32."""
+        return convert.as_type(self, _dtype.float32.numpy)
+
+    def double(self) -> Any:
+        """Return the tensor as float64."""
+        return convert.as_type(self, _dtype.float64.numpy)
+
+    def half(self) -> Any:
+        """Return the tensor as float16."""
+        return convert.as_type(self, _dtype.float16.numpy)
+
+    def long(self) -> Any:
+        """Return the tensor as int64."""
+        return convert.as_type(self, _dtype.int64.numpy)
+
+    def int(self) -> Any:
+        """Return the tensor as int32."""
+        return convert.as_type(self, _dtype.int32.numpy)
+
+    def short(self) -> Any:
+        """Return the tensor as int16."""
+        return convert.as_type(self, _dtype.int16.numpy)
+
+    def char(self) -> Any:
+        """Return the tensor as int8."""
+        return convert.as_type(self, _dtype.int8.numpy)
+
+    def byte(self) -> Any:
+        """Return the tensor as uint8."""
+        return convert.as_type(self, _dtype.uint8.numpy)
+
+    def bool(self) -> Any:
+        """Return True where the elements are not zero."""
+        return convert.as_type(self, _dtype.bool_.numpy)
+
+    def cpu(self) -> Any:
+        """Return the tensor itself: it is on the CPU."""
+        return self
+
+    # ---- writing
+    def copy_(self, src: Any, non_blocking: Any = False) -> Any:
+        """Write another tensor's values into this one: broadcast, and cast to its dtype."""
+        return inplace(convert.copy, (self, src))
+
+    def fill_(self, value: Any) -> Any:
+        """Write a number into every element."""
+        if hasattr(value, "_data"):
+            if value._data.ndim:
+                raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor "
+                                   f"with {value._data.ndim} dimensions.")
+            return inplace(convert.fill_with, (self, value))
+        return inplace(convert.fill, (self, value))
+
+    zero_ = _inplace(convert.zero)
 
     # ---- shape
-    transpose = shape.transpose
-
     def view(self, *size: Any) -> Any:
-        """Return the same memory under another shape."""
+        """Return the same memory under another shape, or read as another dtype."""
+        if len(size) == 1 and isinstance(size[0], _dtype.dtype):
+            kind = size[0].numpy
+            if kind == self._data.dtype:
+                return shape.view(self, self._data.shape)
+            return convert.view_bits(self, kind)
         return shape.view(self, sizes(size))
+
+    def reshape(self, *shape_: Any) -> Any:
+        """Return the elements under another shape: a view if possible, else a copy."""
+        return shape.reshape(self, sizes(shape_))
+
+    def view_as(self, other: Any) -> Any:
+        """Return the same memory under another tensor's shape."""
+        return shape.view(self, other._data.shape)
+
+    def reshape_as(self, other: Any) -> Any:
+        """Return the elements under another tensor's shape."""
+        return shape.reshape(self, other._data.shape)
+
+    def permute(self, *dims: Any) -> Any:
+        """Return a view with the dimensions in the order `dims`."""
+        return shape.permute(self, sizes(dims))
 
     def expand(self, *size: Any) -> Any:
         """Return a view in which dimensions of size 1 are repeated."""
         return shape.expand(self, sizes(size))
 
+    def expand_as(self, other: Any) -> Any:
+        """Return a view of another tensor's shape in which dimensions of size 1 are repeated."""
+        return shape.expand(self, other._data.shape)
+
     def sum_to_size(self, *size: Any) -> Any:
         """Sum over the dimensions that broadcasting from `size` to this shape would add."""
-        size = sizes(size)
-        extra = self.dim() - len(size)
-        axes = [i for i, s in enumerate(self.shape) if i < extra or size[i - extra] != s]
-        return shape.view(reduce.sum(self, axes), size) if axes else shape.view(self, size)
+        size, own = sizes(size), self._data.shape
+        extra = len(own) - len(size)
+        if extra < 0 or any(s not in (1, n) for s, n in zip(size, own[extra:], strict=True)):
+            raise RuntimeError(f"size {list(size)} is not expandable to size {list(own)}.")
+        axes = [i for i, n in enumerate(own) if i < extra or size[i - extra] != n]
+        if not axes:
+            return self
+        summed = reduce.sum(self, axes, True)
+        return shape.view(summed, size) if extra else summed
 
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._data.ndim  # type: ignore[attr-defined]
+    def unflatten(self, dim: Any, sizes_: Any) -> Any:
+        """Split one dimension into several; one of the sizes may be -1."""
+        return shape.unflatten(self, dim, sizes_)
 
-    def to(self, dtype: Any) -> Any:
-        """Return the tensor in another dtype."""
-        return elementwise.cast(self, _dtype.to_dtype(dtype).numpy)
+    flatten = shape.flatten
+    ravel = shape.ravel
+    contiguous = shape.contiguous
+    squeeze = shape.squeeze
+    unsqueeze = shape.unsqueeze
+    transpose = shape.transpose
+    swapaxes = shape.swapaxes
+    swapdims = shape.swapdims
+    t = shape.t
+    adjoint = shape.adjoint
+    movedim = moveaxis = shape.movedim
+    broadcast_to = shape.broadcast_to
+    split = join.split
+    split_with_sizes = join.split_with_sizes
+    chunk = join.chunk
+    tensor_split = join.tensor_split
+    hsplit = join.hsplit
+    vsplit = join.vsplit
+    dsplit = join.dsplit
+    unbind = join.unbind
+    select = slicing.select
+    narrow = slicing.narrow
 
-    def unbind(self, dim: int = 0) -> Any:
-        return [self[i] for i in range(self.shape[dim])]  # type: ignore[attr-defined,index]
+    # ---- new tensors like this one
+    new_zeros = fill.new_zeros
+    new_ones = fill.new_ones
+    new_empty = fill.new_empty
+    new_full = fill.new_full
+
+    # ---- products
+    matmul = linalg.matmul
+    mm = linalg.mm
+    bmm = linalg.bmm
+    mv = linalg.mv
+    dot = linalg.dot
+    vdot = linalg.vdot

@@ -342,7 +342,7 @@ class Tensor(Methods, MathMethods, Operators):
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return format_tensor(
             self._data, requires_grad=self.requires_grad,
-            grad_fn_name=None if self.grad_fn is None else self.grad_fn.name())
+            grad_fn_name=None if self.grad_fn is None else self.grad_fn.name().rpartition("::")[2])
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self._data.ndim else object.__format__(self, spec)

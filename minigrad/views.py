@@ -93,7 +93,7 @@ def as_view(input: Any, chain: Chain, order: Any) -> np.ndarray:
 
 
 @op(base=lambda g, chain, order: copy_slices(g, 0.0, chain, order),
-    value=lambda g, chain: replay(g, chain), shown="CopySlices")
+    value=lambda g, chain: replay(g, chain), shown="torch::autograd::CopySlices")
 def copy_slices(base: Any, value: Any, chain: Chain, order: Any) -> np.ndarray:
     """Return a copy of the base with the region of a view replaced by `value`."""
     out = laid_out(base.shape, base.dtype, order)

@@ -1,52 +1,262 @@
-"""Making tensors: from data, filled, in ranges."""
+"""Making tensors from data: Python numbers, nested lists, arrays, other tensors."""
 
 from __future__ import annotations
 
+import itertools
+import warnings
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from .. import _dtype
-from .._check import sizes
+from .. import _check, _dtype, engine
 from .._dtype import get_default_dtype, to_dtype
 from ..engine import wrap
+from .fill import empty, finish, ones, zeros
+
+__all__ = ["as_tensor", "asarray", "empty", "from_dlpack", "from_numpy", "frombuffer", "ones",
+           "scalar_tensor", "tensor", "zeros"]
 
 ndarray = np.ndarray
+_PYTHON = {bool: _dtype.bool_, int: _dtype.int64}
 
 
-def _finish(array: ndarray, requires_grad: bool) -> Any:
-    made = wrap(array, None)
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+           pin_memory: bool = False) -> Any:
+    """Return a new tensor with a copy of the data: numbers, nested lists, arrays, tensors.
+
+    Python floats give the default dtype, ints int64, bools bool; arrays keep their dtype. Lists of
+    unequal lengths raise ValueError, values that `dtype` cannot hold RuntimeError. The result is a
+    leaf without history; copy a tensor with `x.detach().clone()` instead (this one warns).
+
+    >>> import minigrad as torch
+    >>> torch.tensor([[1, 2], [3, 4]], dtype=torch.float32)
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if isinstance(data, engine.Tensor):
+        warnings.warn("To copy a tensor, use sourceTensor.detach().clone() (and requires_grad_()), "
+                      "rather than torch.tensor(sourceTensor).", UserWarning, stacklevel=2)
+    wanted = None if dtype is None else _check.dtype(dtype, "tensor").numpy
+    return finish(to_array(data, wanted), None, device, pin_memory, requires_grad)
+
+
+def to_array(data: Any, wanted: np.dtype[Any] | None = None) -> ndarray:
+    """Return a new array of the data, in the dtype that is wanted or that PyTorch infers."""
+    if isinstance(data, engine.Tensor):
+        return np.array(data._data, wanted)
+    if isinstance(data, ndarray):
+        _check_array(data)
+        return np.array(data, wanted, order="C")
+    if isinstance(data, (bool, int, float, np.generic)):
+        return _numbers([data], (), wanted)
+    if isinstance(data, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    if isinstance(data, Sequence) or (hasattr(data, "__len__") and hasattr(data, "__getitem__")
+                                      and not hasattr(data, "keys")):
+        return _sequence(data, wanted)
+    if hasattr(data, "__array__"):
+        return to_array(np.asarray(data), wanted)
+    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}: give numbers, nested "
+                       f"sequences of numbers, arrays or tensors")
+
+
+def _is_sequence(kind: type) -> bool:
+    return issubclass(kind, Sequence) and not issubclass(kind, (str, bytes))
+
+
+def _sequence(data: Any, wanted: np.dtype[Any] | None) -> ndarray:
+    """Go down the levels of a nested sequence to its numbers; then make one array of them."""
+    shape, items = [len(data)], list(data)
+    while items:
+        kinds = set(map(type, items))
+        if all(issubclass(k, ndarray) for k in kinds):
+            return _arrays(items, tuple(shape), wanted)
+        nested = [_is_sequence(k) for k in kinds]
+        if not any(nested):
+            break
+        if not all(nested):
+            raise TypeError("not a sequence: numbers and sequences are mixed at one level of the "
+                            f"nested data (dim {len(shape)})")
+        size = len(items[0])
+        for item in items:
+            if len(item) != size:
+                raise ValueError(f"expected sequence of length {size} at dim {len(shape)} (got "
+                                 f"{len(item)})")
+        shape.append(size)
+        items = list(itertools.chain.from_iterable(items))
+    return _numbers(items, tuple(shape), wanted)
+
+
+def _arrays(items: list[ndarray], shape: tuple[int, ...],
+            wanted: np.dtype[Any] | None) -> ndarray:
+    """Make one array of a list of arrays."""
+    warnings.warn("Creating a tensor from a list of numpy.ndarrays: join them with "
+                  "numpy.stack or numpy.array first, which is faster.", UserWarning, stacklevel=4)
+    for k, item in enumerate(items):
+        _check_array(item)
+        if item.shape != items[0].shape:
+            raise ValueError(f"expected arrays of shape {list(items[0].shape)} (got "
+                             f"{list(item.shape)} at position {k})")
+    found = wanted or reduce(_promote, (_dtype.dtype_of(a) for a in items)).numpy
+    return np.stack(items).astype(found, copy=False).reshape(shape + items[0].shape)
+
+
+def _promote(a: _dtype.dtype, b: _dtype.dtype) -> _dtype.dtype:
+    return a if a is b else _dtype.promote_types(a, b)
+
+
+def _dtype_of_item(item: Any) -> _dtype.dtype:
+    if isinstance(item, engine.Tensor):
+        return item.dtype  # type: ignore[no-any-return]
+    if isinstance(item, (np.generic, ndarray)):
+        return _dtype.dtype_of(item)
+    if isinstance(item, bool):
+        return _dtype.bool_
+    if isinstance(item, int):
+        return _dtype.int64
+    if isinstance(item, float):
+        return get_default_dtype()
+    if isinstance(item, str):
+        raise ValueError("too many dimensions 'str': text cannot become a tensor")
+    raise RuntimeError(f"Could not infer dtype of {type(item).__name__}")
+
+
+def _numbers(items: list[Any], shape: tuple[int, ...], wanted: np.dtype[Any] | None) -> ndarray:
+    """Make an array of a flat list of numbers (Python's, NumPy's, or tensors of one element)."""
+    kinds = set(map(type, items))
+    if kinds <= {float}:
+        found = get_default_dtype()
+    elif len(kinds) == 1 and kinds <= _PYTHON.keys():
+        found = _PYTHON[next(iter(kinds))]
+    else:
+        found = reduce(_promote, {_dtype_of_item(i) for i in items}, _dtype.bool_)
+        items = [_number(i) for i in items]
+    if wanted is None:
+        wanted = found.numpy
+    try:
+        if wanted.kind == "f":
+            with np.errstate(over="ignore"):
+                return np.array(items, np.float64).astype(wanted).reshape(shape)
+        exact = np.array(items, np.int64 if found.numpy.kind != "f" else np.float64)
+    except OverflowError:
+        raise ValueError("Overflow when unpacking long long: an int is outside of int64") from None
+    if wanted.kind != "b":
+        _check_range(exact, wanted)
+    return exact.astype(wanted).reshape(shape)
+
+
+def _number(item: Any) -> Any:
+    if isinstance(item, (engine.Tensor, ndarray, np.generic)):
+        if item.numel() != 1 if isinstance(item, engine.Tensor) else item.size != 1:
+            raise TypeError("a list of tensors must hold tensors of a single element (got shape "
+                            f"{list(item.shape)}); use stack or cat")
+        return item.item()
+    return item
+
+
+def _check_range(values: ndarray, wanted: np.dtype[Any]) -> None:
+    """Refuse numbers an integer dtype cannot hold; unsigned ones take negatives modulo 2^n."""
+    limits = np.iinfo(wanted)
+    low = -limits.max if wanted.kind == "u" else limits.min
+    if values.size and not (values.min() >= low and values.max() <= limits.max):
+        raise RuntimeError(f"value cannot be converted to type {wanted.name} without overflow")
+
+
+def _check_array(array: ndarray) -> None:
+    """Refuse arrays that PyTorch cannot share memory with."""
+    if not array.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order; "
+                         "convert it with array.astype(array.dtype.newbyteorder('='))")
+    _dtype.dtype_of(array)
+    if min(array.strides, default=0) < 0 and array.size:
+        raise ValueError("At least one stride in the given numpy array is negative, and tensors "
+                         "have no negative strides: copy it first, with array.copy()")
+
+
+def from_numpy(ndarray: Any) -> Any:
+    """Return a tensor that shares the memory of a NumPy array: a write to one changes both.
+
+    >>> import numpy as np
+    >>> import minigrad as torch
+    >>> torch.from_numpy(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    _check_array(ndarray)
+    if not ndarray.flags.writeable:
+        warnings.warn("The given NumPy array is not writable: in-place operations on the tensor "
+                      "will be refused. Copy the array first to write to the tensor.",
+                      UserWarning, stacklevel=2)
+    return wrap(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray), None)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """Return the data as a tensor, without a copy where possible: tensors and arrays of the dtype.
+
+    >>> import minigrad as torch
+    >>> x = torch.ones(2)
+    >>> torch.as_tensor(x) is x
+    True
+    """
+    if isinstance(data, engine.Tensor):
+        _check.place(None, device, False)
+        return data if dtype is None else data.to(to_dtype(dtype))
+    if isinstance(data, ndarray):
+        made = finish(from_numpy(data)._data, None, device, False, False)
+        return made if dtype is None else made.to(to_dtype(dtype))
+    return tensor(data, dtype=dtype, device=device)
+
+
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
+            requires_grad: bool = False) -> Any:
+    """Return an object as a tensor; `copy` may demand (True) or forbid (False) new memory.
+
+    >>> import minigrad as torch
+    >>> torch.asarray([1., 2.])
+    tensor([1., 2.])
+    """
+    shared = isinstance(obj, (engine.Tensor, ndarray)) or hasattr(obj, "__dlpack__")
+    if copy is False and not shared:
+        raise ValueError("can't alias arbitrary sequence into a tensor: copy=False needs a tensor "
+                         "or an array")
+    if shared and not isinstance(obj, (engine.Tensor, ndarray)):
+        obj = from_dlpack(obj)
+    made = as_tensor(obj, dtype, device)
+    same = shared and np.shares_memory(made._data, getattr(obj, "_data", obj))
+    if copy is False and not same and made._data.size:
+        raise ValueError(f"can't alias tensor: dtype {dtype} needs a copy, but copy=False")
+    if copy and same:
+        made = made.clone()
+    if isinstance(obj, engine.Tensor):
+        return made.detach() if obj.requires_grad and not requires_grad else made
     return made.requires_grad_() if requires_grad else made
 
 
-def _of(dtype: Any) -> np.dtype[Any]:
-    return (get_default_dtype() if dtype is None else to_dtype(dtype)).numpy
+def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+                  pin_memory: bool = False, requires_grad: bool = False) -> Any:
+    """Return a 0-d tensor of a number, in the default dtype unless another one is given."""
+    wanted = get_default_dtype() if dtype is None else to_dtype(dtype)
+    return finish(_numbers([s], (), wanted.numpy), layout, device, pin_memory, requires_grad)
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Return a new tensor with a copy of the data: numbers, nested lists, arrays, tensors."""
-    array = np.array(data)
-    if dtype is None and not hasattr(data, "dtype") and array.dtype == np.float64:
-        dtype = get_default_dtype()
-    return _finish(array if dtype is None else array.astype(_of(dtype)), requires_grad)
+def from_dlpack(ext_tensor: Any) -> Any:
+    """Return a tensor that shares memory with an object of another library, by DLPack.
 
-
-def from_numpy(array: ndarray) -> Any:
-    """Return a tensor that shares the memory of a NumPy array."""
-    _dtype.dtype_of(array)
+    >>> import numpy as np
+    >>> import minigrad as torch
+    >>> torch.from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    array = np.from_dlpack(ext_tensor)
+    _check_array(array)
     return wrap(array, None)
 
 
-def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor whose values are not set."""
-    return _finish(np.empty(sizes(size), _of(dtype)), requires_grad)
-
-
-def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor of zeros."""
-    return _finish(np.zeros(sizes(size), _of(dtype)), requires_grad)
-
-
-def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor of ones."""
-    return _finish(np.ones(sizes(size), _of(dtype)), requires_grad)
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0,
+               requires_grad: bool = False) -> Any:
+    """Return a 1-d tensor that shares memory with a Python buffer."""
+    array = np.frombuffer(buffer, to_dtype(dtype).numpy, count, offset)
+    return finish(array, None, None, False, requires_grad)

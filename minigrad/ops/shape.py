@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import _check
+from .._dtype import Size
 from ..engine import op
+from ..modes import state
 
 ndarray = np.ndarray
 
 
+# ---------------------------------------------------------------------- the same order of elements
 def infer(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """Fill in the one -1 of a requested shape; refuse shapes of another number of elements."""
-    if shape.count(-1) > 1:
-        raise RuntimeError("only one dimension can be inferred: give -1 at most once")
-    if any(s < -1 for s in shape):
-        raise RuntimeError(f"invalid shape dimension {min(shape)}: sizes are at least 0, or -1 once")
-    known = 1
-    for s in shape:
-        known *= 1 if s == -1 else s
-    if -1 in shape:
-        if known == 0:
-            raise RuntimeError(f"cannot reshape tensor of {size} elements into shape {list(shape)} "
-                               f"because the size of -1 is ambiguous; give all sizes")
-        if size % known == 0:
-            return tuple(size // known if s == -1 else s for s in shape)
-    elif known == size:
-        return shape
+    known, open_at = 1, -1
+    for i, s in enumerate(shape):
+        if s >= 0:
+            known *= s
+        elif s < -1:
+            raise RuntimeError(f"invalid shape dimension {s}: sizes are at least 0, or -1 once")
+        elif open_at >= 0:
+            raise RuntimeError("only one dimension can be inferred: give -1 at most once")
+        else:
+            open_at = i
+    if open_at < 0:
+        if known == size:
+            return shape
+    elif known == 0:
+        if size == 0:
+            raise RuntimeError(f"cannot reshape tensor of 0 elements into shape {list(shape)} "
+                               f"because the unspecified dimension size -1 can be any value and "
+                               f"is ambiguous; give all sizes")
+    elif size % known == 0:
+        return (*shape[:open_at], size // known, *shape[open_at + 1:])
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
 
 
-@op(input=lambda g, input_shape: view(g, input_shape), view=True)
+@op(input=lambda g, input_shape: reshape(g, input_shape), view=True)
 def view(input: Any, shape: tuple[int, ...]) -> Any:
     """Return the same memory under another shape; RuntimeError if its strides do not allow it."""
     shape = infer(shape, input.size)
+    if input.flags.c_contiguous:
+        return input.reshape(shape)
     try:
         return np.reshape(input, shape, copy=False)
     except ValueError:
@@ -45,9 +56,182 @@ def view(input: Any, shape: tuple[int, ...]) -> Any:
             f"needs a copy. Use .reshape(...) instead.") from None
 
 
-@op(input=lambda g, dims: permute(g, tuple(np.argsort(dims).tolist())), view=True)
+_reshape_alias = op(input=lambda g, input_shape: reshape(g, input_shape), view=True,
+                    shown="ReshapeAliasBackward0")(view.op.forward)  # type: ignore[attr-defined]
+
+
+@op(input=lambda g, input_shape: reshape(g, input_shape))
+def unsafe_view(input: Any, shape: tuple[int, ...]) -> Any:
+    """Return a row-major copy under another shape."""
+    return np.array(input, order="C").reshape(infer(shape, input.size))
+
+
+def reshape(input: Any, shape: Any) -> Any:
+    """Return the elements under another shape: a view if the strides allow it, else a copy.
+
+    One size may be -1: it follows from the others. RuntimeError if the numbers of elements differ.
+
+    >>> import minigrad as torch
+    >>> torch.reshape(torch.arange(4), (2, -1))
+    tensor([[0, 1],
+            [2, 3]])
+    """
+    if state.arrays and isinstance(input, (ndarray, np.generic)):
+        return input.reshape(shape)
+    array = _check.tensor(input, "reshape")._data
+    shape = tuple(shape) if isinstance(shape, (tuple, list)) else _check.sizes((shape,))
+    if array.flags.c_contiguous:
+        return view(input, shape)
+    shape = infer(shape, array.size)
+    try:
+        np.reshape(array, shape, copy=False)
+    except ValueError:
+        return unsafe_view(input, shape)
+    return _reshape_alias(input, shape)
+
+
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Join the dimensions from `start_dim` to `end_dim` (both included) into one.
+
+    >>> import minigrad as torch
+    >>> torch.flatten(torch.zeros(2, 3, 4), 1).shape
+    torch.Size([2, 12])
+    """
+    shape = _check.tensor(input, "flatten")._data.shape
+    ndim = len(shape)
+    if not ndim:
+        _check.dim(start_dim, 0, "start_dim")
+        _check.dim(end_dim, 0, "end_dim")
+        return reshape(input, (1,))
+    start, end = _check.dim(start_dim, ndim, "start_dim"), _check.dim(end_dim, ndim, "end_dim")
+    if start > end:
+        raise RuntimeError(f"flatten() has invalid args: start_dim ({start_dim}) cannot come after "
+                           f"end_dim ({end_dim})")
+    if start == end:
+        return input
+    count = 1
+    for s in shape[start:end + 1]:
+        count *= s
+    return reshape(input, (*shape[:start], count, *shape[end + 1:]))
+
+
+def unflatten(input: Any, dim: int, sizes: Any) -> Any:
+    """Split one dimension into several; one of the sizes may be -1.
+
+    >>> import minigrad as torch
+    >>> torch.unflatten(torch.zeros(3, 4), 1, (2, -1)).shape
+    torch.Size([3, 2, 2])
+    """
+    shape = _check.tensor(input, "unflatten")._data.shape
+    dim = _check.dim(dim, len(shape))
+    sizes = _check.sizes((sizes,))
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    try:
+        sizes = infer(sizes, shape[dim])
+    except RuntimeError:
+        raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size "
+                           f"of dim {dim} ({shape[dim]}) in the input tensor") from None
+    return view(input, (*shape[:dim], *sizes, *shape[dim + 1:]))
+
+
+def ravel(input: Any) -> Any:
+    """Return all elements as one dimension: a view if possible, else a copy."""
+    return view(contiguous(input), (-1,))
+
+
+@op(input=lambda g: g, shown="CloneBackward0")
+def row_major(input: Any) -> Any:
+    """Return a copy with row-major memory."""
+    return np.array(input, order="C")
+
+
+def contiguous(input: Any, *, memory_format: Any = None) -> Any:
+    """Return the tensor itself if its memory is row-major, else a row-major copy."""
+    if memory_format is not None:
+        _check.row_major(memory_format)
+    array = _check.tensor(input, "contiguous")._data
+    return input if array.flags.c_contiguous else row_major(input)
+
+
+# -------------------------------------------------------------------------- dimensions of size one
+@op(input=lambda g, input_shape: reshape(g, input_shape), view=True,
+    shown=lambda dim: f"SqueezeBackward{0 if dim is None else 1 if type(dim) is int else 2}")
+def squeeze(input: Any, dim: Any = None) -> Any:
+    """Remove the dimensions of size 1, or those among `dim` (an int or a tuple) of size 1.
+
+    >>> import minigrad as torch
+    >>> torch.squeeze(torch.zeros(1, 3, 1), 0).shape
+    torch.Size([3, 1])
+    """
+    if dim is None:
+        return input.squeeze()
+    shape = input.shape
+    drop = [i for i in _check.dims(dim, input.ndim) if shape[i] == 1]
+    return input[tuple(0 if i in drop else slice(None) for i in range(input.ndim))] if (
+        len(drop) < input.ndim) else input[(0,) * input.ndim + (...,)]
+
+
+@op(input=lambda g, dim: squeeze(g, dim), view=True)
+def unsqueeze(input: Any, dim: int) -> Any:
+    """Insert a dimension of size 1 at position `dim` of the result.
+
+    >>> import minigrad as torch
+    >>> torch.unsqueeze(torch.zeros(3), -1).shape
+    torch.Size([3, 1])
+    """
+    at = _check.dim(dim, input.ndim + 1)
+    return input[(slice(None),) * at + (None,)]
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """Return the tensors with at least one dimension."""
+    return _each(tensors, lambda x: x if x.ndim else reshape(x, (1,)))
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Return the tensors with at least two dimensions; a vector becomes one row."""
+    return _each(tensors, lambda x: x if x.ndim > 1 else
+                 unsqueeze(x, 0) if x.ndim else reshape(x, (1, 1)))
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Return the tensors with at least three dimensions: (n,) as (1, n, 1), (n, m) as (n, m, 1)."""
+    def grown(x: Any) -> Any:
+        if x.ndim == 2:
+            return unsqueeze(x, -1)
+        if x.ndim == 1:
+            return unsqueeze(unsqueeze(x, 0), -1)
+        return x if x.ndim else reshape(x, (1, 1, 1))
+
+    return _each(tensors, grown)
+
+
+def _each(tensors: tuple[Any, ...], function: Any) -> Any:
+    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
+        return function(tensors[0])
+    if len(tensors) == 1:
+        tensors = tuple(tensors[0])
+    return tuple(function(x) for x in tensors)
+
+
+# ---------------------------------------------------------------------------- order of dimensions
+def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
+    n = len(dims)
+    back = [0] * n
+    for i, d in enumerate(dims):
+        back[d % n] = i
+    return tuple(back)
+
+
+@op(input=lambda g, dims: permute(g, _inverse(dims)), view=True)
 def permute(input: Any, dims: tuple[int, ...]) -> Any:
-    """Return a view with the dimensions in the order `dims`."""
+    """Return a view with the dimensions in the order `dims`.
+
+    >>> import minigrad as torch
+    >>> torch.permute(torch.zeros(2, 3, 4), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
+    """
     if len(dims) != input.ndim:
         raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does "
                            f"not match the length of the desired ordering of dimensions i.e. "
@@ -64,27 +248,121 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     torch.Size([3, 2])
     """
     dim0, dim1 = _check.dim(dim0, input.ndim, "dim0"), _check.dim(dim1, input.ndim, "dim1")
-    return input.swapaxes(dim0, dim1) if input.ndim else input
+    return input.swapaxes(dim0, dim1) if input.ndim else input[...]
 
 
+@op(input=lambda g: t(g), view=True, shown="TBackward0")
+def t(input: Any) -> Any:
+    """Transpose a matrix; vectors and numbers stay as they are.
+
+    >>> import minigrad as torch
+    >>> torch.t(torch.zeros(2, 3)).shape
+    torch.Size([3, 2])
+    """
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D; "
+                           f"use mT, transpose or permute")
+    return input.T
+
+
+def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
+    """Another name of `transpose`."""
+    return transpose(input, axis0, axis1)
+
+
+def swapdims(input: Any, dim0: int, dim1: int) -> Any:
+    """Another name of `transpose`."""
+    return transpose(input, dim0, dim1)
+
+
+def adjoint(input: Any) -> Any:
+    """Swap the last two dimensions (the conjugate transpose of a real tensor)."""
+    return transpose(input, -2, -1)
+
+
+def movedim(input: Any, source: Any, destination: Any) -> Any:
+    """Move dimensions to new positions; the others keep their order.
+
+    >>> import minigrad as torch
+    >>> torch.movedim(torch.zeros(2, 3, 4), 0, -1).shape
+    torch.Size([3, 4, 2])
+    """
+    ndim = _check.tensor(input, "movedim")._data.ndim
+    start, end = _check.dims(source, ndim, "source"), _check.dims(destination, ndim, "destination")
+    if len(start) != len(end):
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({start}) and "
+                           f"destination ({end}) should contain the same number of elements")
+    rest = iter(i for i in range(ndim) if i not in start)
+    places = dict(zip(end, start, strict=True))
+    return permute(input, tuple(places[i] if i in places else next(rest) for i in range(ndim)))
+
+
+moveaxis = movedim
+
+
+# ----------------------------------------------------------------------------------- broadcasting
 @op(input=lambda g: g, view=True)
 def expand(input: Any, size: tuple[int, ...]) -> Any:
     """Return a view in which dimensions of size 1 are repeated; -1 keeps a size."""
-    extra = len(size) - input.ndim
-    if extra < 0:
-        raise RuntimeError(f"expand: the number of sizes provided ({len(size)}) must be greater or "
-                           f"equal to the number of dimensions in the tensor ({input.ndim})")
-    full = []
-    for i, s in enumerate(size):
-        old = input.shape[i - extra] if i >= extra else None
-        if s == -1 and old is None:
-            raise RuntimeError(f"expand: -1 at position {i} is a new leading dimension; give a size")
-        if s != -1 and old not in (None, 1, s):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({s}) must match the existing size ({old}) at "
-                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: "
-                f"{list(input.shape)}")
-        full.append(old if s == -1 else s)
+    if (input.size == 1 and input.flags.c_contiguous and len(size) >= input.ndim
+            and min(size, default=0) >= 0):  # the same as below, but much faster
+        y = ndarray(size, input.dtype, input, 0, (0,) * len(size))
+        y.flags.writeable = y.size == 1 and input.flags.writeable
+        return y
+    full = _expanded(input.shape, size)
+    if full[len(full) - input.ndim:] == input.shape and input.size == math.prod(full):
+        return input[(None,) * (len(full) - input.ndim) + (...,)]
     return np.broadcast_to(input, full)
 
 
+def _expanded(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape after `expand`; -1 keeps a size."""
+    extra = len(size) - len(shape)
+    if extra < 0:
+        raise RuntimeError(f"expand: the number of sizes provided ({len(size)}) must be greater or "
+                           f"equal to the number of dimensions in the tensor ({len(shape)})")
+    full = []
+    for i, s in enumerate(size):
+        old = shape[i - extra] if i >= extra else None
+        if s == -1 and old is None:
+            raise RuntimeError(f"expand: -1 at position {i} is a new leading dimension; give a "
+                               f"size")
+        if s != -1 and (old not in (None, 1, s) or s < 0):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({s}) must match the existing size ({old}) at "
+                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: "
+                f"{list(shape)}")
+        full.append(old if s == -1 else s)
+    return tuple(full)
+
+
+def broadcast_to(input: Any, size: Any) -> Any:
+    """Return a view in which dimensions of size 1 are repeated until the shape is `size`."""
+    return expand(input, _check.sizes((size,)))
+
+
+def broadcast_shapes(*shapes: Any) -> Any:
+    """Return the shape that broadcasting tensors of these shapes together gives.
+
+    >>> import minigrad as torch
+    >>> torch.broadcast_shapes((2, 1), (3,))
+    torch.Size([2, 3])
+    """
+    sizes = [_check.sizes((s,)) for s in shapes]
+    try:
+        return Size(np.broadcast_shapes(*sizes))
+    except ValueError:
+        raise RuntimeError(f"Shape mismatch: the shapes {', '.join(map(str, sizes))} cannot be "
+                           f"broadcast to a single shape") from None
+
+
+def broadcast_tensors(*tensors: Any) -> Any:
+    """Return the tensors, each expanded to their common shape."""
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tuple(tensors[0])
+    arrays = [_check.tensor(x, "broadcast_tensors")._data for x in tensors]
+    try:
+        shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    except ValueError:
+        raise _check.broadcast_error(*arrays) from None
+    return tuple(x if x.shape == shape else expand(x, shape) for x in tensors)
