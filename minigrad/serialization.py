@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def _write(obj: object, write: Callable[[Any], object]) -> None:
     archive.close()
 
 
-def _describe(obj: object) -> Stored | None:
+def _describe(obj: Any) -> Stored | None:
     """Return what a file keeps of a tensor; None for other objects."""
     from .nn.parameter import Parameter
     from .tensor import Tensor
@@ -202,7 +202,7 @@ class _Source:
         order = archive.read("byteorder").tobytes() if "byteorder" in archive else b"little"
         if order not in (b"little", b"big"):
             raise broken(f"the byte order {order!r} is unknown")
-        self.order = "<" if order == b"little" else ">"
+        self.order: Literal["<", ">"] = "<" if order == b"little" else ">"
 
     def storage(self, kind: np.dtype[Any], key: str, location: str, numel: int) -> Any:
         _check_location(location, self.map_location)

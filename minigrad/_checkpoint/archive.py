@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     import zipfile
 
-Bytes = bytes | np.ndarray[Any, Any]
+Bytes = Any  # bytes, a memoryview or an ndarray (the type Buffer came with Python 3.12)
 
 PREFIX = "archive"
 ALIGNMENT = 64
@@ -114,6 +114,8 @@ class Reader:
         if sum(entry.file_size for entry in entries) > self.size:
             raise broken("the entries claim to be larger than the file")
         for entry in entries:
+            if not 0 <= entry.header_offset < self.size:
+                raise broken(f"entry {entry.filename!r} begins outside of the file")
             if entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size:
                 raise broken(f"entry {entry.filename!r} is compressed or encrypted")
 
@@ -147,7 +149,7 @@ class Reader:
         self._file.seek(self.start(name))
         entry = self._entry(name)
         data = np.empty(entry.file_size, np.uint8)
-        filled, view = 0, memoryview(data)
+        filled, view = 0, data.data
         while filled < len(data):
             part = self._file.read(min(len(data) - filled, 1 << 24))
             if not part:

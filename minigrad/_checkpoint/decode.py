@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from .. import _dtype
 from .._device import device, strided
@@ -218,8 +217,12 @@ class Decoder(Machine):
             )
         if requires_grad and array.dtype.kind != "f":
             raise broken("a tensor of whole numbers requires grad")
-        steps = tuple(step * array.itemsize if 0 not in size else 0 for step in stride)
-        return self.source.tensor(as_strided(array[offset:], size, steps), requires_grad)
+        if 0 in size:
+            view = array[:0].reshape(size)
+        else:  # NumPy compares the strides with the buffer once more
+            steps = tuple(step * array.itemsize for step in stride)
+            view = np.ndarray(size, array.dtype, array, offset * array.itemsize, steps)
+        return self.source.tensor(view, requires_grad)
 
     def build_parameter(self, data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Any:
         need(self.source.is_tensor(data) and type(requires_grad) is bool, "a parameter has no data")

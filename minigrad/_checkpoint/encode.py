@@ -66,9 +66,9 @@ def _integer(value: int) -> bytes:
     if -(2**31) <= value < 2**31:
         return b"J" + struct.pack("<i", value)
     data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
-    if len(data) < 256:
-        return b"\x8a" + struct.pack("<B", len(data)) + data
-    return b"\x8b" + struct.pack("<I", len(data)) + data
+    if len(data) > 255:
+        raise pickle.PicklingError("save: an integer of more than 255 bytes cannot be written")
+    return b"\x8a" + struct.pack("<B", len(data)) + data
 
 
 def _text(value: str) -> bytes:
@@ -138,9 +138,11 @@ class _Encoder:
             self.out.append(_NUMBERS[kind](obj))
             return None
         if kind is str:
-            return self.text(obj)
+            self.text(obj)
+            return None
         if id(obj) in self.memo:
-            return self.get(id(obj))
+            self.get(id(obj))
+            return None
         if kind in self.writers:
             return self.writers[kind](obj)
         stored = self.describe(obj)
@@ -214,19 +216,17 @@ class _Encoder:
         children = ((item, f"[{position}]") for position, item in enumerate(obj))
         yield from self.batches(children, len(obj), 1, b"a", b"e")
 
-    def write_tuple(self, obj: tuple[Any, ...]) -> Iterator[Child] | None:
+    def write_tuple(self, obj: tuple[Any, ...]) -> Iterator[Child]:
         if not obj:
             self.out.append(b")")
             return
         if len(obj) > 3:
             self.out.append(b"(")
         yield from ((item, f"[{position}]") for position, item in enumerate(obj))
-        if id(obj) in self.memo:  # it contains itself, and was written on the way
-            self.out.append(b"1" if len(obj) > 3 else b"0" * len(obj))
-            self.get(id(obj))
-        else:
-            self.out.append(b"t" if len(obj) > 3 else (b"\x85", b"\x86", b"\x87")[len(obj) - 1])
-            self.put(id(obj))
+        if id(obj) in self.memo:
+            raise pickle.PicklingError(f"save: the tuple {''.join(self.path)} contains itself")
+        self.out.append(b"t" if len(obj) > 3 else (b"\x85", b"\x86", b"\x87")[len(obj) - 1])
+        self.put(id(obj))
 
     def items(self, obj: dict[Any, Any]) -> Iterator[Child]:
         for key in obj:
@@ -245,8 +245,11 @@ class _Encoder:
         self.out.append(b")R")
         self.put(id(obj))
         yield from self.items(obj)
-        if vars(obj):  # a state_dict's _metadata
-            yield self.hidden(dict(vars(obj))), ".__dict__"
+        attributes = self.hidden(dict(vars(obj)))
+        if attributes.keys() - {"_metadata"}:  # what a Module's state_dict carries
+            raise self.refuse(obj, "", f"the attributes {[*attributes]} of ")
+        if attributes:
+            yield attributes, ".__dict__"
             self.out.append(b"b")
 
     def write_counter(self, obj: Counter[Any]) -> Iterator[Child]:

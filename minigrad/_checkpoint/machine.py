@@ -40,6 +40,8 @@ def need(condition: bool, what: str) -> None:
         raise broken(what)
 
 
+STOP = ord(".")
+BINPERSID = ord("Q")
 _SIZED = (str, bytes, list, tuple, dict)
 
 
@@ -52,7 +54,7 @@ class Machine:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
-        self.budget = 1000 + 32 * len(data)  # items that calls may copy: see `reduce`
+        self.budget = 1000 + 4 * len(data)  # items that calls may copy: see `reduce`
 
     def find(self, module: str, name: str) -> Any:
         """Return what a global stands for."""
@@ -64,12 +66,22 @@ class Machine:
 
     def decode(self) -> Any:
         """Run the opcodes and return the object they make."""
+        while True:
+            code, value = self.run()
+            if code == STOP:
+                return value
+            self.stack.append(self.persistent(value))  # whose errors are not about the opcodes
+
+    def run(self) -> tuple[int, Any]:
+        """Run up to the end, or to a reference; return the opcode and the object on top."""
         try:
             while True:
                 code = self.data[self.position]
                 self.position += 1
-                if code == 0x2E:  # STOP
-                    return self.value()
+                if code == STOP:
+                    return code, self.value()
+                if code == BINPERSID:
+                    return code, self.pop()
                 if code not in OPERATIONS:
                     raise broken(f"opcode {code:#04x} is not one that a checkpoint uses")
                 OPERATIONS[code](self)
@@ -161,17 +173,9 @@ def _push(read: Callable[[Machine], Any]) -> Callable[[Machine], None]:
     return lambda machine: machine.stack.append(read(machine))
 
 
-def _long(machine: Machine, form: str) -> int:
-    return int.from_bytes(machine.take(machine.number(form)), "little", signed=True)
-
-
 def _set_item(machine: Machine) -> None:
     value, key = machine.pop(), machine.pop()
     machine.set_items([key, value])
-
-
-def _drop(machine: Machine) -> None:
-    machine.pop()
 
 
 def _global(machine: Machine) -> Any:
@@ -192,8 +196,7 @@ OPERATIONS: dict[int, Callable[[Machine], None]] = {
     ord("K"): _push(lambda machine: machine.number("<B")),
     ord("M"): _push(lambda machine: machine.number("<H")),
     ord("J"): _push(lambda machine: machine.number("<i")),
-    0x8A: _push(lambda machine: _long(machine, "<B")),
-    0x8B: _push(lambda machine: _long(machine, "<I")),
+    0x8A: _push(lambda m: int.from_bytes(m.take(m.number("<B")), "little", signed=True)),
     ord("G"): _push(lambda machine: machine.number(">d")),
     ord("X"): _push(lambda m: m.take(m.number("<I")).decode("utf-8", "surrogatepass")),
     ord("]"): _push(lambda machine: []),
@@ -212,10 +215,7 @@ OPERATIONS: dict[int, Callable[[Machine], None]] = {
     ord("r"): _memoize("<I"),
     ord("h"): _push(lambda machine: machine.memo[machine.number("<B")]),
     ord("j"): _push(lambda machine: machine.memo[machine.number("<I")]),
-    ord("0"): _drop,
-    ord("1"): lambda machine: machine.since_mark().clear(),
     ord("c"): _push(_global),
-    ord("Q"): _push(lambda machine: machine.persistent(machine.pop())),
     ord("R"): lambda machine: machine.reduce(),
     ord("b"): lambda machine: machine.build(),
 }
