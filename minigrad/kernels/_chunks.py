@@ -17,12 +17,27 @@ from minigrad.kernels.lowering import Lowering
 
 CHUNK_BYTES = 1 << 21  # of scratch memory for the lowered images of a chunk
 LANES = 8  # upper bound of the useful threads
-PIECE = 7_500_000  # multiplications that take as long (0.15 ms) as two threads need to pay
-PIECES = 4  # more are made only for CHUNK_BYTES
+PIECE = 7_500_000  # multiplications (0.15 ms) below which a second thread does not pay
 COPY = 20  # multiplications in the time of copying one number
-NARROW = 100  # positions
+NARROW = 100  # positions below which the images of a chunk may be laid side by side
+BANDS = 4  # parts of a single image
 
 Chunk = tuple[int, int, np.ndarray]
+
+
+def _work(plan: Lowering, groups: int, channels: int, filters: int) -> int:
+    """Return about how many multiplications take as long as one image does."""
+    products = plan.positions * plan.summed * plan.copied * filters
+    copies = plan.phases * plan.copied * plan.rows * plan.row
+    return groups * channels * (products + COPY * copies)
+
+
+def bands(plan: Lowering, x: np.ndarray, filters: int) -> list[tuple[Lowering, slice]]:
+    """Return the parts in which a single large image is computed; none for a batch."""
+    if len(x) != 1:
+        return []
+    count = min(_work(plan, x.shape[1], x.shape[2], filters) // PIECE, plan.out[0], BANDS)
+    return plan.bands(count) if count > 1 else []
 
 
 class Chunks:
@@ -44,9 +59,8 @@ class Chunks:
         images, groups = x.shape[:2]
         copied = groups * channels * plan.phases * plan.copied * plan.rows * plan.row
         stacked = groups * channels * plan.summed * plan.copied * plan.positions
-        work = stacked * filters + COPY * copied
         size = copied + (stacked if stacks and not plan.stacked else 0)
-        pieces = max(1, min(PIECES, images * work // PIECE))
+        pieces = 1 if images * _work(plan, groups, channels, filters) < PIECE else 2
         step = min(CHUNK_BYTES // max(1, size * x.itemsize), -(-images // pieces))
         step = max(1, step)
         chunks = [(start, min(images, start + step)) for start in range(0, images, step)]
@@ -74,7 +88,8 @@ class Chunks:
         plan, size = self.plan, 0
         for a, b in self.lanes[lane]:
             if plan.identity:
-                yield a, b, x[a:b].reshape(plan.shape((b - a, self.groups), self.channels, False))
+                shape = plan.shape((b - a, self.groups), self.channels, False)
+                yield a, b, np.ascontiguousarray(x[a:b]).reshape(shape)
                 continue
             if b - a != size:
                 size = b - a

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.kernels._chunks import Chunks
+from minigrad.kernels._chunks import Chunks, bands
 from minigrad.kernels._product import multiply
-from minigrad.kernels._threads import scratch
+from minigrad.kernels._threads import one_blas_thread, run, scratch
 from minigrad.kernels.lowering import Lowering
 
 # "sum" adds up one product per tap of the first axis. "stack" copies these taps, too, and needs
@@ -44,6 +44,22 @@ def correlate(
     plan: Lowering, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, y: np.ndarray
 ) -> None:
     """y[n, g] = sum over t of w[t, g] @ (tap t of x[n, g]) + bias (G, K, 1)."""
+    parts = bands(plan, x, w.shape[2])
+    if not parts:
+        _correlate(plan, x, w, bias, y)
+        return
+
+    def band(index: int) -> None:
+        part, rows = parts[index]
+        _correlate(part, x, w, bias, y[:, :, :, rows])
+
+    with one_blas_thread:
+        run(band, len(parts))
+
+
+def _correlate(
+    plan: Lowering, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, y: np.ndarray
+) -> None:
     taps, groups, filters, inner = w.shape
     stacks = _stacks(plan, groups, x.shape[2], filters, filters)
     if stacks:
@@ -91,6 +107,21 @@ def scatter(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> Non
 
 def contract(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return dw (S, G, J * C, K), the sum over n of (tap t of x[n, g]) @ g[n, g].T."""
+    parts = bands(plan, x, g.shape[2])
+    if not parts:
+        return _contract(plan, g, x)
+    terms: dict[int, np.ndarray] = {}
+
+    def band(index: int) -> None:
+        part, rows = parts[index]
+        terms[index] = _contract(part, g[:, :, :, rows], x)
+
+    with one_blas_thread:
+        run(band, len(parts))
+    return np.add.reduce([terms[i] for i in range(len(parts))], axis=0)
+
+
+def _contract(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
     groups, filters, channels = g.shape[1], g.shape[2], x.shape[2]
     inner = plan.copied * channels
     if is_depthwise(groups, channels, filters):

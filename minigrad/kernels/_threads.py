@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,11 +26,11 @@ import numpy as np
 
 
 class _OpenBlas(NamedTuple):
-    """What this module calls in the BLAS library."""
+    """What this module calls in the BLAS library: ctypes functions."""
 
-    get_num_threads: Callable[[], int]
-    set_num_threads: Callable[[int], None]
-    get_corename: Callable[[], bytes]
+    get_num_threads: Any  # () -> int
+    set_num_threads: Any  # (int) -> None
+    get_corename: Any  # () -> bytes
 
 
 def _find_openblas() -> _OpenBlas | None:
@@ -123,9 +123,8 @@ _num_threads = _default_threads()
 def get_num_threads() -> int:
     """Return the number of threads that one call may use.
 
-    >>> set_num_threads(2)
-    >>> get_num_threads()
-    2
+    >>> get_num_threads() >= 1
+    True
     """
     return _num_threads
 
@@ -135,9 +134,11 @@ def set_num_threads(num: int, /) -> None:
 
     Raises TypeError for anything but an int and RuntimeError for an int below one.
 
+    >>> before = get_num_threads()
     >>> set_num_threads(1)
     >>> get_num_threads()
     1
+    >>> set_num_threads(before)
     """
     global _num_threads
     if not isinstance(num, int) or isinstance(num, bool):
@@ -151,6 +152,10 @@ def set_num_threads(num: int, /) -> None:
 # --- workers ------------------------------------------------------------------------------------
 
 
+def _nothing() -> None:
+    """Stand for the job of a worker that has none."""
+
+
 class _Worker:
     """A thread that sleeps on a lock until it is handed a function (6 us; an executor takes 30)."""
 
@@ -159,7 +164,7 @@ class _Worker:
         self.done = threading.Lock()
         self.wake.acquire()
         self.done.acquire()
-        self.job: Callable[[], None] | None = None
+        self.job: Callable[[], None] = _nothing
         self.error: BaseException | None = None
         threading.Thread(target=self._loop, name="minigrad-worker", daemon=True).start()
 
@@ -170,7 +175,7 @@ class _Worker:
                 self.job()
             except BaseException as error:
                 self.error = error
-            self.job = None  # or the arrays of the last call would live until the next one
+            self.job = _nothing  # or the arrays of the last call would live until the next one
             self.done.release()
 
     def start(self, job: Callable[[], None]) -> None:

@@ -11,13 +11,14 @@ rounded once. Options are tuples with one int per spatial axis; padding is with 
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from minigrad.kernels import _correlate
 from minigrad.kernels.lowering import Ints, lowering, output_size
 
-__all__ = ["conv", "conv_input", "conv_weight", "output_size"]
+__all__ = ["conv", "conv_bias", "conv_input", "conv_weight", "output_size"]
 
 
 def _compute_dtype(a: np.ndarray, b: np.ndarray) -> tuple[np.dtype, np.dtype]:
@@ -110,7 +111,8 @@ def _spread(g: np.ndarray, stride: Ints) -> np.ndarray:
         return g
     sizes = tuple((n - 1) * s + 1 for n, s in zip(g.shape[2:], stride, strict=True))
     full = np.zeros((*g.shape[:2], *sizes), g.dtype)
-    full[..., *(slice(None, None, s) for s in stride)] = g
+    every: Any = tuple(slice(None, None, s) for s in stride)
+    full[..., *every] = g
     return full
 
 
@@ -155,3 +157,13 @@ def conv_weight(
     dw = _correlate.contract(plan, _flat(g, groups, dtype), x)
     dw = dw.reshape(kernel[0], groups, -1, channels, filters).transpose(1, 4, 3, 0, 2)
     return np.ascontiguousarray(dw, result).reshape(filters * groups, channels, *kernel)
+
+
+def conv_bias(g: np.ndarray) -> np.ndarray:
+    """Return the gradient of `conv` for its bias: g (N, K, *out) summed over all but K."""
+    _, dtype = _compute_dtype(g, g)
+    if dtype.kind != "f" or not g.size:
+        return np.add.reduce(g, axis=(0, *range(2, g.ndim)), dtype=dtype).astype(g.dtype)
+    rows = np.ascontiguousarray(g, dtype).reshape(len(g) * g.shape[1], -1)
+    sums = rows @ np.ones(rows.shape[1], dtype)  # BLAS adds faster than a reduction does
+    return np.add.reduce(sums.reshape(len(g), -1), axis=0).astype(g.dtype, copy=False)

@@ -23,12 +23,14 @@ one for each row of the kernel.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from math import prod
+from typing import Any
 
 import numpy as np
 
 Ints = tuple[int, ...]
+LONG = 24  # elements of a row that is copied as fast by itself as with its neighbours
 
 
 def output_size(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -57,9 +59,9 @@ class Lowering:
     def __init__(
         self, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
     ) -> None:
+        self.sizes = (spatial, kernel, stride, padding, dilation)
         taps = [divmod(t * dilation[0], stride[0]) for t in range(kernel[0])]
         phases = sorted({phase for _, phase in taps})
-        self.kernel = kernel
         self.out = out
         self.positions = prod(out)
         self.row = prod(out[1:])  # elements of one row
@@ -70,7 +72,8 @@ class Lowering:
         self.taps = [(phases.index(phase), shift) for shift, phase in taps]
         # every tap of the first axis has a phase for itself: the lowered batch is stacked already
         self.stacked = self.phases == kernel[0] and self.rows == out[0]
-        self.copies = []  # (phase, j, slices of the lowered batch, slices of x)
+        # (phase, j, slices of the lowered batch, slices of x)
+        self.copies: list[tuple[int, int, Any, Any]] = []
         for f, (j, tap) in product(range(self.phases), enumerate(np.ndindex(*kernel[1:]))):
             axes = [_inside(self.rows, stride[0], phases[f] - padding[0], spatial[0])]
             for a, t in enumerate(tap, start=1):
@@ -85,12 +88,22 @@ class Lowering:
         self.identity = (
             len(self.copies) == 1 and covered[0] == spatial == grid and max(stride) == 1
         )
-
-        same = max(stride) == 1 and out[1:] == spatial[1:]
         # taps and positions tile x: the lowered batch is x with its axes in another order
-        self.patches = self.stacked and kernel == stride and max(padding) == 0 == min(padding)
-        self.patches = self.patches and max(dilation) == 1 and max(kernel) > 1
+        ones, zeros = (1,) * len(out), (0,) * len(out)
+        self.patches = kernel == stride != ones and (padding, dilation) == (zeros, ones)
+        same = stride == ones and out[1:] == spatial[1:] and out[-1] <= LONG
         self.shifts = self._find_shifts(kernel, padding, dilation, out) if same else []
+
+    def bands(self, count: int) -> list[tuple[Lowering, slice]]:
+        """Cut the result across the first axis: the geometry of each part and its rows."""
+        spatial, kernel, stride, padding, dilation = self.sizes
+        parts = []
+        for start, stop in pairwise(i * self.out[0] // count for i in range(count + 1)):
+            moved = (padding[0] - start * stride[0], *padding[1:])
+            out = (stop - start, *self.out[1:])
+            part = lowering(spatial, kernel, stride, moved, dilation, out)
+            parts.append((part, slice(start, stop)))
+        return parts
 
     def _find_shifts(self, kernel: Ints, padding: Ints, dilation: Ints, out: Ints) -> list[tuple]:
         """Return (j, run of the lowered rows, run of x, margins), if all strides are 1.
@@ -128,8 +141,9 @@ class Lowering:
     def _patches(self, x: np.ndarray, lowered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return equal views of both with the axes (N, G, k0, k1, ..., C, o0, o1, ...)."""
         n = len(self.out)
-        x = x[..., *(slice(k * o) for k, o in zip(self.kernel, self.out, strict=True))]
-        pairs = [size for pair in zip(self.out, self.kernel, strict=True) for size in pair]
+        whole: Any = tuple(slice(k * o) for k, o in zip(self.sizes[1], self.out, strict=True))
+        x = x[..., *whole]
+        pairs = [size for pair in zip(self.out, self.sizes[1], strict=True) for size in pair]
         x = x.reshape(*x.shape[:3], *pairs)
         x = x.transpose(0, 1, *range(4, 3 + 2 * n, 2), 2, *range(3, 3 + 2 * n, 2))
         return x, lowered.reshape(x.shape)
@@ -138,8 +152,8 @@ class Lowering:
         """Copy x (N, G, C, *spatial) into `lowered`, whose margins are zero already."""
         images = _images(lowered)
         if self.patches and lowered.shape[6] == 1:
-            source, target = self._patches(x, lowered)
-            target[...] = source
+            parts, ordered = self._patches(x, lowered)
+            ordered[...] = parts
             return
         if self.shifts and lowered.shape[6] == 1:
             runs = lowered.reshape(*lowered.shape[:2], self.copied, lowered.shape[4], -1)
@@ -155,8 +169,8 @@ class Lowering:
     def fold(self, lowered: np.ndarray, x: np.ndarray) -> None:
         """Add to x (N, G, C, *spatial) whatever `lower` would have copied from it: its adjoint."""
         if self.patches and lowered.shape[6] == 1:
-            target, source = self._patches(x, lowered)
-            target += source
+            parts, ordered = self._patches(x, lowered)
+            parts += ordered
             return
         images = _images(lowered)
         for f, j, target, source in self.copies:

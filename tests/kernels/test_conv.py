@@ -6,12 +6,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from minigrad.kernels import _chunks, _correlate, _product, _threads
-from minigrad.kernels.conv import conv, conv_input, conv_weight, output_size
+from minigrad.kernels import _chunks, _correlate, _product, _threads, lowering
+from minigrad.kernels.conv import conv, conv_bias, conv_input, conv_weight, output_size
 
 # name: (N, C, spatial, K, kernel, stride, padding, dilation, groups)
 CASES = {
     "1d": (2, 3, (9,), 4, (3,), (1,), (1,), (1,), 1),
+    "1d-valid": (3, 2, (9,), 4, (3,), (1,), (0,), (1,), 1),
     "1d-strided": (3, 2, (11,), 2, (4,), (3,), (2,), (2,), 2),
     "1d-pointwise": (2, 3, (5,), 4, (1,), (1,), (0,), (1,), 1),
     "2d": (3, 4, (6, 7), 5, (3, 3), (1, 1), (1, 1), (1, 1), 1),
@@ -43,6 +44,12 @@ CASES = {
     "3d": (2, 3, (4, 5, 6), 4, (3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
     "3d-general": (2, 4, (6, 7, 5), 2, (2, 3, 2), (2, 1, 3), (1, 2, 0), (2, 2, 1), 2),
     "3d-stride-is-kernel": (2, 2, (4, 6, 4), 3, (2, 3, 2), (2, 3, 2), (0, 0, 0), (1, 1, 1), 1),
+    "one-image": (1, 3, (7, 6), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "one-image-strided": (1, 4, (11, 7), 6, (3, 2), (2, 3), (2, 1), (2, 1), 2),
+    "one-image-pointwise": (1, 3, (7, 6), 4, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "one-image-depthwise": (1, 3, (9, 6), 3, (3, 3), (1, 1), (1, 1), (1, 1), 3),
+    "one-image-patches": (1, 3, (9, 6), 4, (3, 2), (3, 2), (0, 0), (1, 1), 1),
+    "one-image-3d": (1, 2, (5, 4, 3), 3, (3, 3, 2), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
     "no-images": (0, 3, (5, 5), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "no-outputs": (2, 3, (5, 5), 0, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "no-inputs": (2, 0, (5, 5), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1),
@@ -148,6 +155,9 @@ PATHS = {
     "wide": {(_chunks, "NARROW"): 10**9},
     "wide-and-stack": {(_chunks, "NARROW"): 10**9, (_correlate, "method"): "stack"},
     "never-wide": {(_chunks, "NARROW"): 0},
+    "bands": {(_chunks, "PIECE"): 1},
+    "bands-and-stack": {(_chunks, "PIECE"): 1, (_correlate, "method"): "stack"},
+    "short-rows-only": {(lowering, "LONG"): 0},
     "tiles": {(_product, "tiling"): True, (_product, "VOLUME"): 400},
     "no-tiles": {(_product, "tiling"): False},
 }
@@ -160,11 +170,15 @@ def force(monkeypatch):
     def apply(name):
         for (module, attribute), value in PATHS[name].items():
             monkeypatch.setattr(module, attribute, value)
+        clear()
+
+    def clear():
         _product._tile.cache_clear()
+        lowering.lowering.cache_clear()
 
     yield apply
     monkeypatch.undo()
-    _product._tile.cache_clear()
+    clear()
 
 
 @pytest.fixture
@@ -208,8 +222,13 @@ def test_float16_is_rounded_once():
     assert conv_weight(np.ones((1, 1, 5), np.float16), x, (1,), (1,), (0,), (1,), 1).item() == 2052
 
 
-@pytest.mark.parametrize("name", ["2d", "stride-2", "groups", "depthwise", "3d", "pointwise", "1d"])
-def test_any_strides(name):
+STRIDED = ["1d", "1d-valid", "2d", "stride-2", "stride-is-kernel", "groups", "depthwise", "3d"]
+
+
+@pytest.mark.parametrize("name", [*STRIDED, "pointwise", "column-kernel", "one-image"])
+@pytest.mark.parametrize("path", ["chosen", "stack", "sum", "bands", "wide"])
+def test_any_strides(name, path, force):
+    force(path)
     case = CASES[name]
     arrays = samples(case)
     variants = (
@@ -240,6 +259,15 @@ def test_bias(name):
     np.testing.assert_array_equal(conv(x, w, *options, bias=bias), want, strict=True)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [(3, 4, 5, 6), (2, 3, 7), (0, 3, 4), (2, 0, 4), (2, 3, 0)])
+def test_bias_gradient(shape, dtype):
+    g = np.random.default_rng(0).integers(-4, 5, shape).astype(dtype)
+    want = g.astype(float).sum(axis=(0, *range(2, len(shape)))).astype(dtype)
+    np.testing.assert_array_equal(conv_bias(g), want, strict=True)
+    np.testing.assert_array_equal(conv_bias(np.flip(g)), np.flip(want), strict=True)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_three_are_adjoint(name):
     case = CASES[name]
@@ -264,6 +292,7 @@ LARGE = {
     "strided": (10, 24, (17, 16), 32, (3, 3), (2, 2), (1, 1), (1, 1), 1),
     "depthwise": (8, 32, (24, 24), 32, (3, 3), (1, 1), (1, 1), (1, 1), 32),
     "pointwise": (8, 32, (16, 16), 64, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "one-image": (1, 32, (40, 40), 48, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "3d": (5, 8, (8, 9, 10), 16, (3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
 }
 
