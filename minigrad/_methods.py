@@ -1,14 +1,18 @@
 """The methods of Tensor for shapes, dtypes, indexing and products: one line each where possible.
 
 `name = family.op` makes the op a method; `name_ = _inplace(family.op)` its in-place form. What
-takes sizes as `f(2, 3)` or `f((2, 3))` is a short method of its own. `_methods_math.py` has the rest.
+takes sizes as `f(2, 3)` or `f((2, 3))` is a short method of its own. `_methods_math.py` has the
+rest.
 """
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
+
+import numpy as np
 
 from . import _dtype
 from ._check import dim as check_dim
@@ -151,6 +155,9 @@ class Methods:
                 raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor "
                                    f"with {value._data.ndim} dimensions.")
             return inplace(convert.fill_with, (self, value))
+        if not isinstance(value, (numbers.Real, np.number)):
+            raise TypeError(f"fill_(): argument 'value' must be a number or a 0-d Tensor, not "
+                            f"{type(value).__name__}")
         return inplace(convert.fill, (self, value))
 
     zero_ = _inplace(convert.zero)

@@ -349,12 +349,10 @@ class Tensor(Methods, MathMethods, Operators):
 
     # ---- indexing
     def __getitem__(self, key: Any) -> Tensor:
-        parsed, basic = index.parse(key)
-        return index.select_index(self, parsed) if basic else index.take_index(self, parsed)
+        return index.read(self, key)  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        parsed, _ = index.parse(key)
-        views.inplace(index.set_index, (self, value, parsed))
+        index.write(self, key, value)
 
 
 engine.Tensor = nodes.Tensor = Tensor

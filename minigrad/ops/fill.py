@@ -1,4 +1,4 @@
-"""Making tensors that are filled: zeros, ones, ranges, the identity, and forms like another tensor."""
+"""Making filled tensors: zeros, ones, ranges, the identity, and forms like another tensor."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ def _join_error(arrays: list[ndarray], dim: int = 0) -> Exception:
         if a.shape == (0,):
             continue
         if a.ndim != first.ndim:
-            return RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and "
-                                f"{a.ndim} (tensor {k} of the list)")
+            return RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} "
+                                f"and {a.ndim} (tensor {k} of the list)")
         for i, (s, want) in enumerate(zip(a.shape, first.shape, strict=True)):
             if s != want and i != dim % first.ndim:
                 return RuntimeError(
@@ -237,7 +238,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
         cuts = [int(c) for c in where]
     edges = [0, *cuts, size]
     return tuple(select_index(input, (FULL,) * dim + (slice(a, b),))
-                 for a, b in zip(edges, edges[1:], strict=False))
+                 for a, b in itertools.pairwise(edges))
 
 
 def hsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
@@ -261,8 +262,7 @@ def _equal_split(name: str, input: Any, where: Any, dim: int, least: int) -> tup
                            f"but got a tensor with {input.ndim} dimensions!")
     if isinstance(where, int) and (where <= 0 or input.shape[dim] % where):
         raise RuntimeError(f"torch.{name} attempted to split along dimension {dim}, but the size "
-                           f"of the dimension {input.shape[dim]} is not divisible by the split_size "
-                           f"{where}!")
+                           f"of the dimension {input.shape[dim]} is not divisible by {where}!")
     return tensor_split(input, where, dim)
 
 
