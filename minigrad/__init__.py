@@ -85,10 +85,17 @@ from .ops.special import atanh as arctanh
 from .ops.linalg import bmm, dot, matmul, mm, mv, vdot
 
 # ---- reductions
+from .ops.cumulative import cummax, cummin, cumprod, cumsum, diff, logcumsumexp, prod
 from .ops.extremes import amax, amin, aminmax, argmax, argmin, max, min
 from .ops.reduce import (
     all, any, count_nonzero, logsumexp, mean, nanmean, nansum, std, std_mean, sum, var, var_mean,
 )
+
+from .ops.vector_norm import norm
+
+# ---- sorting, searching
+from .ops.search import bincount, bucketize, histc, searchsorted, unique, unique_consecutive
+from .ops.sort import argsort, kthvalue, median, msort, nanmedian, sort, topk
 
 # ---- shapes
 from .ops.join import (

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ._methods import _inplace
-from .ops import arithmetic, bits, choose, compare, elementwise, extremes, reduce, special
+from .ops import (
+    arithmetic,
+    bits,
+    choose,
+    compare,
+    cumulative,
+    elementwise,
+    extremes,
+    reduce,
+    search,
+    special,
+    vector_norm,
+)
+from .ops import sort as order
 
 
 class MathMethods:
@@ -209,6 +222,31 @@ class MathMethods:
     max = extremes.max
     min = extremes.min
     aminmax = extremes.aminmax
+
+    # ---- cumulative
+    cumsum = cumulative.cumsum
+    cumsum_ = _inplace(cumulative.cumsum)
+    cumprod = cumulative.cumprod
+    cumprod_ = _inplace(cumulative.cumprod)
+    cummax = cumulative.cummax
+    cummin = cumulative.cummin
+    logcumsumexp = cumulative.logcumsumexp
+    prod = cumulative.prod
+    diff = cumulative.diff
+    norm = vector_norm.norm
+
+    # ---- sort
+    sort = order.sort
+    argsort = order.argsort
+    msort = order.msort
+    topk = order.topk
+    kthvalue = order.kthvalue
+    median = order.median
+    nanmedian = order.nanmedian
+    unique = search.unique
+    unique_consecutive = search.unique_consecutive
+    bincount = search.bincount
+    histc = search.histc
 
     def where(self, condition: Any, other: Any) -> Any:
         """Return this tensor where `condition` holds, `other` elsewhere."""

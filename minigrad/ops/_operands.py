@@ -60,3 +60,12 @@ def numpy_names(function: F) -> F:
         return function(*args, **given)
 
     return call  # type: ignore[return-value]
+
+
+def underived(name: str) -> Any:
+    """Return the rule of an op that has no derivative in PyTorch either: it raises."""
+
+    def rule(g: Any) -> Any:
+        raise RuntimeError(f"derivative for {name} is not implemented; detach() its input")
+
+    return rule

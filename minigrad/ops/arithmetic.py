@@ -9,20 +9,11 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import floating, kind_of, pair
+from ._operands import floating, kind_of, pair, underived
 from .compare import isfinite, isnan
 from .elementwise import _where, cast, div, divided, pow, sign, zero
 
 ndarray = np.ndarray
-
-
-def underived(name: str) -> Any:
-    """Return the rule of an op that has no derivative in PyTorch either: it raises."""
-
-    def rule(g: Any) -> Any:
-        raise RuntimeError(f"derivative for {name} is not implemented; detach() its input")
-
-    return rule
 
 
 # ----------------------------------------------------------------------- quotients, remainders

@@ -17,7 +17,7 @@ from .reduce import all_axes, sum, unreduced
 ndarray = np.ndarray
 
 
-def _refuse_empty(name: str, x: ndarray, dim: Any, error: type[Exception] = RuntimeError) -> None:
+def refuse_empty(name: str, x: ndarray, dim: Any, error: type[Exception] = RuntimeError) -> None:
     """Raise if there would be no element to choose from."""
     if x.size:
         return
@@ -39,13 +39,13 @@ def share_evenly(g: Any, input: Any, y: Any) -> Any:
 
 @op(input=share_evenly, shown="MaxBackward1")
 def _max(input: Any) -> Any:
-    _refuse_empty("max", input, None)
+    refuse_empty("max", input, None)
     return np.maximum.reduce(input, None)
 
 
 @op(input=share_evenly, shown="MinBackward1")
 def _min(input: Any) -> Any:
-    _refuse_empty("min", input, None)
+    refuse_empty("min", input, None)
     return np.minimum.reduce(input, None)
 
 
@@ -58,7 +58,7 @@ def to_index(g: Any, shape: tuple[int, ...], indices: Any, dim: int, keepdim: bo
 
 def _pick(name: str, x: ndarray, dim: int, keepdim: bool) -> tuple[Any, Any]:
     dim = _check.dim(dim, x.ndim)
-    _refuse_empty(name, x, dim)
+    refuse_empty(name, x, dim)
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
     find, reduce = (np.argmax, np.maximum) if name == "max" else (np.argmin, np.minimum)
@@ -138,7 +138,7 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     >>> torch.amax(torch.tensor([[1., 5.], [7., 3.]]), dim=0)
     tensor([7., 5.])
     """
-    _refuse_empty("amax", input, dim)
+    refuse_empty("amax", input, dim)
     return np.maximum.reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
 
 
@@ -150,14 +150,14 @@ def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     >>> torch.amin(torch.tensor([[1., 5.], [7., 3.]]), dim=(0, 1))
     tensor(1.)
     """
-    _refuse_empty("amin", input, dim)
+    refuse_empty("amin", input, dim)
     return np.minimum.reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
 
 
 @op(input=lambda g, input, y, dim, keepdim: _share(g[0], input, y[0], dim, keepdim)
     + _share(g[1], input, y[1], dim, keepdim), outputs="many")
 def _aminmax(input: Any, dim: Any, keepdim: bool) -> Any:
-    _refuse_empty("aminmax", input, dim)
+    refuse_empty("aminmax", input, dim)
     axes = all_axes(dim, input.ndim)
     return [f.reduce(input, axes, keepdims=keepdim) for f in (np.minimum, np.maximum)]
 
@@ -175,7 +175,7 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
 
 # --------------------------------------------------------------------------------------- positions
 def _position(find: Any, x: ndarray, dim: int | None, keepdim: bool) -> Any:
-    _refuse_empty(find.__name__, x, dim, IndexError)
+    refuse_empty(find.__name__, x, dim, IndexError)
     if dim is not None:
         dim = _check.dim(dim, x.ndim) if x.ndim else None
     return find(x, dim, keepdims=keepdim)

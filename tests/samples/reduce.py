@@ -50,4 +50,10 @@ SAMPLES = numbered([
     S("aminmax", A(2, 3, **GAPS), dim=1, keepdim=True),
     *[S(name, x, *args) for name in ("argmax", "argmin")
       for x, args in ((C(2, 3), ()), (C(2, 3, 4), (1,)), (I(4, 5, high=3), (-1, True)))],
+    *[S("norm", A(2, 3, 2, away=0.2), *args, covers="linalg_vector_norm")
+      for args in ((), (1,), (2, 1), (3, (0, 2)), (1.5, -1, True), (0, 1), (0.5,), (-1.0, 0),
+                   ("fro", (0, 1)))],
+    S("norm", A(2, 3, **GAPS), float("inf"), covers="linalg_vector_norm"),
+    S("norm", A(2, 3, low=0.1, **GAPS), -float("inf"), 1, covers="linalg_vector_norm"),
+    S("linalg.vector_norm", A(2, 3), 2, covers="linalg_vector_norm"),
 ])
