@@ -151,11 +151,18 @@ class Reader:
         data = np.empty(entry.file_size, np.uint8)
         filled, view = 0, data.data
         while filled < len(data):
-            part = self._file.read(min(len(data) - filled, 1 << 24))
-            if not part:
+            count = self._read_into(view[filled : filled + (1 << 24)])
+            if not count:
                 raise broken(f"entry {name!r} ends too early")
-            view[filled : filled + len(part)] = part
-            filled += len(part)
+            filled += count
         if zlib.crc32(view) != entry.CRC:
             raise broken(f"the checksum of entry {name!r} is wrong")
         return data
+
+    def _read_into(self, view: memoryview) -> int:
+        """Fill memory from the file, without a copy where it can do so; return how many bytes."""
+        if hasattr(self._file, "readinto"):
+            return self._file.readinto(view)
+        part = self._file.read(len(view))
+        view[: len(part)] = part
+        return len(part)
