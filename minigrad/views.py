@@ -124,6 +124,7 @@ def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = N
             arrays[0] = target.copy()
         node = record(made, mask, args, arrays, target, aux)
         node.versions = [v for v in node.versions if v[0] != made.names[0]]
+        node.meta = {**(node.meta or {}), "inplace": True}
         arrays[0] = target
     if made.mutate:
         made.mutate(*arrays)

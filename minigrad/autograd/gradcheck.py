@@ -72,7 +72,7 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
     if not (check_backward_ad or check_forward_ad):
         raise ValueError("gradcheck: check_backward_ad=False leaves nothing to check")
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    with _preserved(func, inputs):
+    with preserved(func, inputs):
         problem = _problem(func, inputs, eps, atol, rtol)
         try:
             _check(problem, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode)
@@ -100,7 +100,7 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
                                   "leave check_fwd_over_rev and check_rev_over_rev out")
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     params = [p for _, p in _parameters(func)]
-    with _preserved(func, inputs):
+    with preserved(func, inputs):
         outputs = [t for t in _tensors(func(*inputs)) if t.requires_grad]
         if grad_outputs is None:
             grad_outputs = [_random_like(t, gen_non_contig_grad_outputs) for t in outputs]
@@ -164,7 +164,7 @@ def _title(func: Any) -> str:
 
 
 @contextlib.contextmanager
-def _preserved(func: Any, inputs: Sequence[Any]) -> Iterator[None]:
+def preserved(func: Any, inputs: Sequence[Any]) -> Iterator[None]:
     """Put the generator, a module's buffers and modes, and the tensors' values back."""
     state = _random.default_generator.state_bytes()
     modules = list(func.modules()) if hasattr(func, "modules") else []
