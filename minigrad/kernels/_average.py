@@ -1,0 +1,132 @@
+"""Average pooling and adaptive average pooling with their gradients.
+
+Both are separable: sums along one axis after the other, then one division by the window's size,
+which is a product over the axes, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from minigrad.kernels._windows import Axis, Ints, adaptive_bounds, at, axes, output_size
+
+_Tap = tuple[slice | np.ndarray, slice | np.ndarray]  # outputs, and the input of each
+
+
+def avg_pool(
+    x: np.ndarray,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """Return the average of every window.
+
+    The sum is divided by the elements of the window, including those in the padding only if
+    `count_include_pad`, or by `divisor_override`. What `ceil_mode` adds beyond the padding never
+    counts. x (N, C, *spatial) -> y (N, C, *out). Integers are divided towards zero.
+    """
+    ones = (1,) * len(kernel)
+    out = output_size(x.shape[2:], kernel, stride, padding, ones, ceil_mode)
+    plan = axes(x.shape[2:], kernel, stride, padding, ones, out)
+    y = _sums(x, [_taps(axis) for axis in plan], out)
+    return _divided(y, _counts(plan, count_include_pad, divisor_override), x.dtype)
+
+
+def avg_pool_backward(
+    g: np.ndarray,
+    spatial: Ints,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """Return the gradient of `avg_pool` for its input: (N, C, *spatial)."""
+    ones = (1,) * len(kernel)
+    out = output_size(tuple(spatial), kernel, stride, padding, ones, ceil_mode)
+    plan = axes(tuple(spatial), kernel, stride, padding, ones, out)
+    scaled = _divided(_wide(g), _counts(plan, count_include_pad, divisor_override), None)
+    taps = [[(source, to) for to, source in _taps(axis)] for axis in plan]
+    return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _taps(axis: Axis) -> list[_Tap]:
+    return [axis.inside(tap) for tap in range(axis.kernel)]
+
+
+def _sums(x: np.ndarray, taps: Sequence[Sequence[_Tap]], sizes: Ints) -> np.ndarray:
+    """Add along each spatial axis what the taps read; float16 is added in float32."""
+    x = _wide(x)
+    for k in reversed(range(len(sizes))):
+        y = np.zeros(x.shape[: k + 2] + sizes[k : k + 1] + x.shape[k + 3 :], x.dtype)
+        for to, source in taps[k]:
+            y[at(k + 2, to)] += x[at(k + 2, source)]
+        x = y
+    return x
+
+
+def _counts(plan: tuple[Axis, ...], include_pad: bool, override: int | None) -> np.ndarray:
+    """Return the divisor of every output."""
+    if override is not None:
+        return np.array(override)
+    counts = np.ones(())
+    for axis in plan:
+        first = np.arange(axis.out) * axis.stride - axis.padding
+        last = np.minimum(first + axis.kernel, axis.size + axis.padding)
+        if not include_pad:
+            first, last = np.maximum(first, 0), np.minimum(last, axis.size)
+        counts = np.multiply.outer(counts, last - first)
+    return np.maximum(counts, 1) if not include_pad else counts
+
+
+def _divided(y: np.ndarray, counts: np.ndarray, dtype: np.dtype | None) -> np.ndarray:
+    """Divide sums and round once to the dtype of the result."""
+    if y.dtype.kind in "iu":
+        counts = counts.astype(y.dtype)
+        return np.sign(y) * (np.abs(y) // counts)
+    y = y / counts.astype(y.dtype)
+    return y if dtype is None else y.astype(dtype, copy=False)
+
+
+def adaptive_avg_pool(x: np.ndarray, output_size: Ints) -> np.ndarray:
+    """Return averages over a grid of windows that cover x: (N, C, *output_size)."""
+    spans = [adaptive_bounds(n, out) for n, out in zip(x.shape[2:], output_size, strict=True)]
+    y = _sums(x, [_adaptive_taps(*span) for span in spans], tuple(output_size))
+    return _divided(y, _adaptive_counts(spans), x.dtype)
+
+
+def adaptive_avg_pool_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
+    """Return the gradient of `adaptive_avg_pool` for its input: (N, C, *spatial)."""
+    spans = [adaptive_bounds(n, out) for n, out in zip(spatial, g.shape[2:], strict=True)]
+    scaled = _divided(_wide(g), _adaptive_counts(spans), None)
+    taps = [[(source, to) for to, source in _adaptive_taps(*span)] for span in spans]
+    return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)
+
+
+def _adaptive_taps(first: np.ndarray, last: np.ndarray) -> list[_Tap]:
+    """Return the taps of one axis, as index arrays in which no index occurs twice."""
+    taps = []
+    sharing = int(np.bincount(first).max(initial=1))  # neighbours read one input when out > size
+    for tap in range(int((last - first).max(initial=0))):
+        to = np.flatnonzero(first + tap < last)
+        for k in range(sharing):
+            part = to[k::sharing]
+            taps.append((part, first[part] + tap))
+    return taps
+
+
+def _adaptive_counts(spans: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    counts = np.ones(())
+    for first, last in spans:
+        counts = np.multiply.outer(counts, last - first)
+    return counts

@@ -1,0 +1,142 @@
+"""Layer and root-mean-square normalisation of the rows of a matrix, weights per column."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.kernels._blocks import BLOCK, each_block
+from minigrad.kernels._moments import dots, moments, shift_for, sums
+
+Array = np.ndarray
+Needs = tuple[bool, bool, bool]
+
+
+def _blocks(rows: int, length: int) -> list[slice]:
+    step = max(1, BLOCK // max(1, length))
+    return [slice(r, r + step) for r in range(0, rows, step)]
+
+
+def _wide(x: Array) -> Array:
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _column(values: Array, dtype: np.dtype) -> Array:
+    return values.astype(dtype)[:, None]
+
+
+def layer_norm(
+    x: Array, weight: Array | None, bias: Array | None, eps: float
+) -> tuple[Array, Array, Array]:
+    """Return y, mean and 1 / sqrt(var + eps) of each row of x (M, D).
+
+    weight, bias: (D,) or None; the statistics are float64 (M,).
+    """
+    y = np.empty(x.shape, x.dtype)
+    mean, invstd = np.empty(len(x)), np.empty(len(x))
+    blocks = _blocks(*x.shape)
+
+    def work(index: int) -> None:
+        block = blocks[index]
+        part = _wide(x[block])
+        found = moments(part[None], lambda s: s[0], lambda v: v[None], x.shape[1], eps)
+        mean[block] = found.mean
+        invstd[block] = 1 / np.sqrt(found.var + eps)
+        xhat = _normalised(part, mean[block], invstd[block])
+        if weight is not None:
+            xhat *= weight
+        if bias is not None:
+            xhat += bias
+        y[block] = xhat
+
+    each_block(work, len(blocks), x.size)
+    return y, mean, invstd
+
+
+def _normalised(x: Array, mean: Array, invstd: Array) -> Array:
+    """Return (x - mean) * invstd, to the last digit also where the mean is large."""
+    xhat = x - _column(mean, x.dtype)
+    if shift_for(mean, invstd, x.dtype) is not None:
+        xhat -= _column(sums(xhat) / x.shape[1], x.dtype)
+    xhat *= _column(invstd, x.dtype)
+    return xhat
+
+
+def layer_norm_backward(
+    g: Array, x: Array, mean: Array, invstd: Array, weight: Array | None, needs: Needs
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Return the gradients of x, weight and bias that `needs` asks for, None for the others."""
+    return _gradients(g, x, mean, invstd, weight, needs)
+
+
+def _gradients(
+    g: Array, x: Array, mean: Array | None, invstd: Array, weight: Array | None, needs: Needs
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Return dx, dw and db; without a mean those of root-mean-square normalisation.
+
+    dx = s * (w g - E[w g] - xhat E[w g xhat]), where E[w g] is left out without a mean.
+    """
+    length = x.shape[1]
+    dx = np.empty(x.shape, x.dtype) if needs[0] else None
+    blocks = _blocks(*x.shape)
+    dw, db = np.zeros((len(blocks), length)), np.zeros((len(blocks), length))
+
+    def work(index: int) -> None:
+        block = blocks[index]
+        part, grad, s = _wide(x[block]), _wide(g[block]), invstd[block]
+        if mean is None:
+            xhat = part * _column(s, part.dtype)
+        else:
+            xhat = _normalised(part, mean[block], s)
+        ones = np.ones(len(part), part.dtype)
+        dw[index] = ones @ (grad * xhat)
+        db[index] = ones @ grad
+        if dx is None:
+            return
+        out = grad * weight if weight is not None else grad.copy()
+        xhat *= _column(dots(out, xhat) / length, part.dtype)
+        if mean is not None:
+            xhat += _column(dots(out, np.ones(length, part.dtype)) / length, part.dtype)
+        out -= xhat
+        out *= _column(s, part.dtype)
+        dx[block] = out
+
+    each_block(work, len(blocks), x.size)
+    kind = x.dtype if weight is None else weight.dtype
+    return (
+        dx,
+        dw.sum(0).astype(kind) if needs[1] else None,
+        db.sum(0).astype(kind) if needs[2] else None,
+    )
+
+
+def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
+    """Return y = x / sqrt(E[x^2] + eps) * weight and 1 / sqrt(...) of each row of x (M, D).
+
+    weight: (D,) or None; the statistic is float64 (M,).
+    """
+    y = np.empty(x.shape, x.dtype)
+    invrms = np.empty(len(x))
+    blocks = _blocks(*x.shape)
+
+    def work(index: int) -> None:
+        block = blocks[index]
+        part = _wide(x[block])
+        square = dots(part, part) / x.shape[1]
+        if part.dtype != np.float64 and not ((square > 1e-30) & np.isfinite(square)).all():
+            double = part.astype(np.float64)
+            square = dots(double, double) / x.shape[1]
+        invrms[block] = 1 / np.sqrt(square + eps)
+        out = part * _column(invrms[block], part.dtype)
+        if weight is not None:
+            out *= weight
+        y[block] = out
+
+    each_block(work, len(blocks), x.size)
+    return y, invrms
+
+
+def rms_norm_backward(
+    g: Array, x: Array, invrms: Array, weight: Array | None, needs: tuple[bool, bool]
+) -> tuple[Array | None, Array | None]:
+    """Return the gradients of x and weight that `needs` asks for, None for the others."""
+    return _gradients(g, x, None, invrms, weight, (*needs, False))[:2]

@@ -1,0 +1,103 @@
+"""Where the windows of a pooling lie: output sizes, and which outputs read which input by tap.
+
+Output o of an axis reads the inputs o * stride - padding + t * dilation for the taps t in
+range(kernel), as far as they lie inside the input.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+Ints = tuple[int, ...]
+
+
+class Axis(NamedTuple):
+    """One spatial axis of a pooling."""
+
+    size: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+    out: int
+
+    def inside(self, tap: int) -> tuple[slice, slice]:
+        """Return the slices of the outputs that find this tap inside, and of what they read."""
+        offset = tap * self.dilation - self.padding
+        first = min(self.out, max(0, -(offset // self.stride)))
+        last = max(first, min(self.out, (self.size - 1 - offset) // self.stride + 1))
+        if first == last:
+            return slice(first, first), slice(0, 0)
+        start = first * self.stride + offset
+        stop = start + (last - first - 1) * self.stride + 1
+        return slice(first, last), slice(start, stop, self.stride)
+
+    @property
+    def tiles(self) -> bool:
+        """Whether the windows cover inputs 0 ... out * kernel - 1 without gaps or overlap."""
+        return (
+            self.kernel == self.stride
+            and self.dilation == 1
+            and self.padding == 0
+            and self.out * self.kernel <= self.size
+        )
+
+
+def output_size(
+    spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> Ints:
+    """Return the spatial sizes of a pooling's result.
+
+    Sizes are rounded down, or up with `ceil_mode`; but a window that would begin beyond the input
+    and its left padding is left out.
+
+    >>> output_size((6, 5), (3, 2), (2, 2), (0, 0), (1, 1), ceil_mode=True)
+    (3, 3)
+    """
+    return tuple(
+        _length(*numbers, ceil_mode)
+        for numbers in zip(spatial, kernel, stride, padding, dilation, strict=True)
+    )
+
+
+def _length(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    out = (room + (stride - 1 if ceil else 0)) // stride + 1
+    if ceil and (out - 1) * stride >= size + padding:
+        out -= 1
+    return out
+
+
+@lru_cache(maxsize=256)
+def axes(
+    spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
+) -> tuple[Axis, ...]:
+    """Return one `Axis` for each spatial axis."""
+    numbers = zip(spatial, kernel, stride, padding, dilation, out, strict=True)
+    return tuple(Axis(*each) for each in numbers)
+
+
+def at(axis: int, index: slice) -> tuple[slice, ...]:
+    """Return an index that takes `index` along `axis` and everything along the others."""
+    return (slice(None),) * axis + (index,)
+
+
+def strides(sizes: Ints) -> Ints:
+    """Return the steps between neighbours of a C-contiguous array, in elements."""
+    return tuple(prod(sizes[i + 1 :]) for i in range(len(sizes)))
+
+
+def adaptive_bounds(size: int, out: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the windows of an adaptive pooling begin and end along one axis.
+
+    Window o is floor(o * size / out) ... ceil((o + 1) * size / out) - 1.
+
+    >>> adaptive_bounds(5, 3)
+    (array([0, 1, 3]), array([2, 4, 5]))
+    """
+    o = np.arange(out)
+    return o * size // max(out, 1), -(-(o + 1) * size // max(out, 1))
