@@ -89,7 +89,7 @@ def test_derivatives_equal_finite_differences(family, sample):
     """Along one random direction, by central differences with one Richardson step."""
     args, kwargs = sample.build(torch)
     leaves = [t for t in flatten([args, kwargs], torch) if t.requires_grad and t.is_leaf]
-    if not leaves or sample.order == 0:
+    if not leaves or sample.order == 0 or not sample.smooth:
         return
     start = [t.detach().clone() for t in leaves]
     rng = np.random.Generator(np.random.PCG64(7))
@@ -104,10 +104,9 @@ def test_derivatives_equal_finite_differences(family, sample):
         if order == 1:
             tensors = outs
         else:
-            found = derivatives(sample, torch, outs, leaves, 2)
-            tensors = [g for g in (torch.autograd.grad(
-                outs, leaves, cotangents(sample, 1, outs, torch), create_graph=True,
-                allow_unused=True)) if g is not None and g.requires_grad] if found else []
+            found = torch.autograd.grad(outs, leaves, cotangents(sample, 1, outs, torch),
+                                        create_graph=True, allow_unused=True) if outs else []
+            tensors = [g for g in found if g is not None and g.requires_grad]
         weights = cotangents(sample, order, tensors, torch)
         return sum(((t.detach() * w).sum().item() for t, w in zip(tensors, weights, strict=True)),
                    0.0)
@@ -135,8 +134,8 @@ def test_any_strides_and_inputs_untouched(family, sample):
     args, kwargs = sample.build(torch)
     tensors = flatten([args, kwargs], torch)
     for t in tensors:
-        spread = np.empty(tuple(2 * s for s in t.shape), t._data.dtype)[(slice(None, None, 2),)
-                                                                        * t.dim()]
+        every_other = (slice(None, None, 2),) * t.dim() + (...,)
+        spread = np.empty(tuple(2 * s for s in t.shape), t._data.dtype)[every_other]
         spread[...] = t._data
         t.data = torch.from_numpy(spread)
     before = [t._data.copy() for t in tensors]

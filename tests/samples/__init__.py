@@ -86,6 +86,7 @@ class Sample:
     covers: tuple[str, ...]  # names of ops in minigrad/ops that this line exercises
     order: int = 2  # highest order of derivatives to compare with torch and finite differences
     torch_order: int = 2  # up to which order torch is right
+    smooth: bool = True  # False for lines on kinks, ties and nans: no finite differences there
     pick: Any = None  # which output(s) of a tuple to compare: None is all floating ones
     tol: float = 1e-9
     id: str = field(default="")
@@ -115,10 +116,10 @@ class Sample:
 
 
 def S(name: str, *args: Any, covers: str = "", order: int = 2, torch_order: int = 2,
-      pick: Any = None, tol: float = 1e-9, **kwargs: Any) -> Sample:
+      smooth: bool = True, pick: Any = None, tol: float = 1e-9, **kwargs: Any) -> Sample:
     """One line of the table. `covers` defaults to the last part of the name."""
     return Sample(name, args, kwargs, tuple(covers.split()) or (name.rsplit(".", 1)[-1],), order,
-                  torch_order, pick, tol)
+                  torch_order, smooth, pick, tol)
 
 
 def numbered(samples: list[Sample]) -> list[Sample]:

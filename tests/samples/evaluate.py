@@ -59,14 +59,14 @@ def evaluate(sample: Sample, torch: Any, dtype: str = "float64",
     args, kwargs = sample.build(torch, dtype)
     outs = call(sample, torch, args, kwargs)
     leaves = [t for t in flatten([args, kwargs], torch) if t.requires_grad and t.is_leaf]
-    result = {f"out{k}": np.array(t.detach().numpy()) for k, t in enumerate(outs)}
+    result = {f"out{k}": np.array(t.detach().numpy(force=True)) for k, t in enumerate(outs)}
     result["names"] = np.array([t.grad_fn.name() if t.grad_fn is not None else "" for t in outs],
                                dtype=str)
     order = sample.order if order is None else order
     for k, grads in enumerate(derivatives(sample, torch, outs, leaves, order), start=1):
         for j, (g, leaf) in enumerate(zip(grads, leaves, strict=True)):
             zeros = np.zeros(tuple(leaf.shape), leaf.detach().numpy().dtype)
-            result[f"d{k}_{j}"] = zeros if g is None else np.array(g.detach().numpy())
+            result[f"d{k}_{j}"] = zeros if g is None else np.array(g.detach().numpy(force=True))
     return result
 
 
