@@ -46,6 +46,10 @@ from .ops.fill import (
 )
 from .ops.fill import range_ as range
 
+from .ops.random import (
+    bernoulli, multinomial, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm,
+)
+
 # ---- elementwise
 from .ops.arithmetic import (
     addcdiv, addcmul, ceil, copysign, fix, float_power, floor, floor_divide, fmax, fmin, fmod, frac,

@@ -1,8 +1,16 @@
 """Samples of minigrad/ops/arithmetic.py and bits.py."""
 
+import numpy as np
+
 from . import A, B, C, I, S, numbered
 
 AWAY = {"away": 0.3}
+
+
+def between(rng):
+    """Return numbers that are neither near a whole number nor near a half."""
+    return np.floor(rng.random((2, 3)) * 8 - 4) + 0.1 + 0.3 * rng.random((2, 3))
+
 
 SAMPLES = numbered([
     S("true_divide", A(2, 3), A(3, **AWAY), covers="div"),
@@ -23,16 +31,17 @@ SAMPLES = numbered([
     S("float_power", A(2, low=0.1), 1.5, covers="pow"),
     S("float_power", I(3, low=1), A(3), covers="pow"),
     S("positive", A(2), covers="clone"),
-    *[S(name, array) for name in ("floor", "ceil", "trunc") for array in (A(2, 3), I(3, low=-4))],
-    S("round", A(2, 3)),
-    S("round", A(2, 3), decimals=1),
+    *[S(name, array) for name in ("floor", "ceil", "trunc", "frac")
+      for array in (A(2, 3, make=between),)],
+    *[S(name, I(3, low=-4)) for name in ("floor", "ceil", "trunc")],
+    S("round", A(2, 3, make=between)),
+    S("round", A(2, 3, make=lambda rng: between(rng) / 10), decimals=1),
     S("round", C(3, low=-500, high=500), decimals=-2),
-    S("frac", A(2, 3)),
     S("fmax", A(2, 3), A(3)),
     S("fmin", A(2, 1), A(3)),
     S("nan_to_num", A(2, 3)),
     S("nan_to_num", A(4, make=lambda rng: [1.5, float("nan"), float("inf"), -float("inf")]), 2.0,
-      3.0, -4.0, order=1),
+      3.0, -4.0, order=1, smooth=False),
     S("heaviside", C(4), C(4)),
     S("copysign", A(2, 3, **AWAY), A(3)),
     S("copysign", A(2, 3, **AWAY), -1.0),
