@@ -24,7 +24,8 @@ def to_text(graph: Graph) -> str:
         made = node.label + (f" ({node.note})" if node.note else "")
         inputs = ", ".join(names[i] for i in into.get(node.id, []))
         call = f"{made}({inputs})" if node.kind in ("op", "view", "module") else (
-            f"{node.kind} {made}" + (f" = {inputs}" if inputs else ""))
+            (made if made.startswith(node.kind) else f"{node.kind} {made}")
+            + (f" = {inputs}" if inputs else ""))
         size = " × ".join(map(str, node.shape)) or "scalar"
         rows.append((f"  {names[node.id]} = {call}", size, node.dtype))
     wide = max((len(r[0]) for r in rows if r[1]), default=0)
