@@ -7,7 +7,6 @@ dimension at a time. Only what is shown is ever looked at, so a huge tensor prin
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
@@ -20,21 +19,19 @@ from ._dtype import bool_, dtype, dtype_of, get_default_dtype, int64
 Array = np.ndarray[Any, Any]
 
 
-@dataclasses.dataclass
-class _Options:
-    precision: int = 4
-    threshold: float = 1000
-    edgeitems: int = 3
-    linewidth: int = 80
-    sci_mode: bool | None = None
-
-
-_PROFILES = {
-    "default": _Options(),
-    "short": _Options(precision=2, edgeitems=2),
-    "full": _Options(threshold=math.inf),
+_DEFAULT: dict[str, Any] = {
+    "precision": 4,
+    "threshold": 1000,
+    "edgeitems": 3,
+    "linewidth": 80,
+    "sci_mode": None,
 }
-_options = _Options()
+_PROFILES = {
+    "default": _DEFAULT,
+    "short": {**_DEFAULT, "precision": 2, "edgeitems": 2},
+    "full": {**_DEFAULT, "threshold": math.inf},
+}
+_options = dict(_DEFAULT)
 
 
 def set_printoptions(
@@ -58,23 +55,20 @@ def set_printoptions(
     tensor([1.23])
     >>> torch.set_printoptions(profile="default")
     """
-    new = dataclasses.replace(_options)
+    new = dict(_options)
     if profile is not None:
         if profile not in _PROFILES:
             names = ", ".join(map(repr, _PROFILES))
             raise ValueError(f"set_printoptions: expected a profile of {names}, got {profile!r}")
-        new = dataclasses.replace(_PROFILES[profile])
+        new = dict(_PROFILES[profile])
     given = {
         "precision": precision,
         "threshold": threshold,
         "edgeitems": edgeitems,
         "linewidth": linewidth,
     }
-    for name, value in given.items():
-        if value is not None:
-            setattr(new, name, _checked(name, value))
-    new.sci_mode = sci_mode
-    _options.__dict__.update(new.__dict__)
+    new |= {name: _checked(name, value) for name, value in given.items() if value is not None}
+    _options.update(new, sci_mode=sci_mode)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -86,7 +80,7 @@ def _checked(name: str, value: Any) -> Any:
 
 def get_printoptions() -> dict[str, Any]:
     """Return the print options as arguments for `set_printoptions`."""
-    return dataclasses.asdict(_options)
+    return dict(_options)
 
 
 @contextlib.contextmanager
@@ -126,7 +120,7 @@ def format_tensor(
             notes.append(f"size={array.shape}")
         hidden: tuple[dtype, ...] = (default,)
     else:
-        if not _options.edgeitems:
+        if not _options["edgeitems"]:
             notes.append(f"size={array.shape}")
         hidden = (default, int64, bool_)
     if kind not in hidden:
@@ -142,7 +136,7 @@ def _with_notes(text: str, notes: list[str], indent: int) -> str:
     """Append the notes and the bracket; a note that would pass the line's end starts a new one."""
     used = len(text) - text.rfind("\n") + 1
     for note in notes:
-        if used + len(note) + 2 > _options.linewidth:
+        if used + len(note) + 2 > _options["linewidth"]:
             text += ",\n" + " " * indent + note
             used = indent + len(note)
         else:
@@ -163,7 +157,7 @@ def _values(array: Array, indent: int) -> str:
     if array.ndim == 0:
         return texts[0]
     indent += array.ndim
-    per_line = max(1, (_options.linewidth - indent + 1) // (width + 2))
+    per_line = max(1, (_options["linewidth"] - indent + 1) // (width + 2))
     separator = ",\n" + " " * indent
     blocks = [
         "[" + separator.join(", ".join(line) for line in _batches(row, per_line)) + "]"
@@ -179,9 +173,9 @@ def _values(array: Array, indent: int) -> str:
 
 def _shown(array: Array) -> tuple[Array, list[bool]]:
     """Return the elements to print and, for each dimension, whether its middle is left out."""
-    if array.size <= _options.threshold:
+    if array.size <= _options["threshold"]:
         return array, [False] * array.ndim
-    edge = _options.edgeitems
+    edge = _options["edgeitems"]
     gaps = [size > 2 * edge for size in array.shape]
     keep = [
         np.r_[0:edge, size - edge : size] if gap else np.arange(size)
@@ -211,10 +205,11 @@ def _texts(array: Array) -> tuple[list[str], int]:
         return texts, max(map(len, texts))
     counts = np.isfinite(values) & (values != 0)
     whole, scientific = _notation(values[counts].astype(np.float64))
+    precision = _options["precision"]
     if scientific:
-        form = f".{_options.precision}e"
+        form = f".{precision}e"
     else:
-        form = ".0f" if whole else f".{_options.precision}f"
+        form = ".0f" if whole else f".{precision}f"
     texts = [format(value, form) for value in values.tolist()]
     if whole and not scientific:
         texts = [text + "." if text[-1].isdigit() else text for text in texts]
@@ -229,5 +224,5 @@ def _notation(values: Array) -> tuple[bool, bool]:
     least, most = sizes.min(), sizes.max()
     with np.errstate(over="ignore"):
         wide = most / least > 1000 or most > 1e8 or least < 1e-4
-    scientific = bool(wide) if _options.sci_mode is None else bool(_options.sci_mode)
+    scientific = bool(wide) if _options["sci_mode"] is None else bool(_options["sci_mode"])
     return bool((values == np.ceil(values)).all()), scientific

@@ -12,8 +12,7 @@ import pickle
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,14 +38,13 @@ STORAGES = {
 _BATCH = 1000  # items of a list or dict that wait on the reader's stack
 
 
-@dataclass
-class Stored:
+class Stored(NamedTuple):
     """What a file keeps of a tensor."""
 
     array: Array
     requires_grad: bool
-    parameter: bool = False
-    attributes: dict[str, Any] = field(default_factory=dict)
+    parameter: bool
+    attributes: dict[str, Any]
 
 
 def encode(obj: object, describe: Callable[[object], Stored | None]) -> tuple[bytes, list[Array]]:
