@@ -73,6 +73,7 @@ from .ops.elementwise import div as divide
 from .ops.elementwise import mul as multiply
 from .ops.elementwise import neg as negative
 from .ops.elementwise import sub as subtract
+from .ops.errorfunction import erf, erfc, erfinv
 from .ops.special import (
     acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, deg2rad, exp2, expm1, hypot, log10,
     log1p, log2, logaddexp, logaddexp2, logit, rad2deg, rsqrt, sin, sinc, sinh, tan, xlogy,

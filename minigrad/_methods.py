@@ -17,7 +17,7 @@ import numpy as np
 from . import _dtype
 from ._check import dim as check_dim
 from ._check import sizes, tensor
-from .ops import convert, fill, join, linalg, reduce, shape, slicing
+from .ops import convert, fill, join, linalg, random, reduce, shape, slicing
 from .views import inplace
 
 
@@ -161,6 +161,14 @@ class Methods:
         return inplace(convert.fill, (self, value))
 
     zero_ = _inplace(convert.zero)
+
+    uniform_ = random.uniform_
+    normal_ = random.normal_
+    bernoulli_ = random.bernoulli_
+    exponential_ = random.exponential_
+    random_ = random.random_
+    bernoulli = random.bernoulli
+    multinomial = random.multinomial
 
     # ---- shape
     def view(self, *size: Any) -> Any:

@@ -1,8 +1,8 @@
 """Indexing with brackets: reading `x[...]` and writing `x[...] = v`.
 
 A key is split into a basic part (ints, slices, None: a view) and an advanced part (integer arrays
-and bool masks: a copy), in this order, as PyTorch does. NumPy would treat an int next to an array as
-an array of one element, and put the result's dimensions elsewhere.
+and bool masks: a copy), in this order, as PyTorch does. NumPy would take an int next to an array
+for an array of one element, and put the result's dimensions elsewhere.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ def _same_memory(array: ndarray, basic: Key, value: ndarray) -> bool:
 
 # ---------------------------------------------------------------------------- index_put, by arrays
 def put_index(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """Return a copy with `values` written (or added) at a tuple of index tensors, one per dimension.
+    """Return a copy with `values` written (or added) at a tuple of index tensors.
 
     >>> import minigrad as torch
     >>> torch.index_put(torch.zeros(3), (torch.tensor([0, 2]),), torch.tensor([1., 5.]))
