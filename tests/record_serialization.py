@@ -69,14 +69,15 @@ def objects(torch: Any) -> dict:
 def model_and_optimizer(torch: Any) -> tuple:
     """Return a small model and its optimizer after two steps."""
     nn = torch.nn
-    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    model = nn.Sequential(nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4), nn.Linear(4, 2))
     for number, parameter in enumerate(model.parameters()):
         size = torch.arange(parameter.numel(), dtype=torch.float32).reshape(parameter.shape)
-        parameter.data = (size + number) / 8
+        parameter.data = (size * 5 + number) % 7 / 8 + 0.125
+    inputs = (torch.arange(24.0) * 5 % 7).reshape(8, 3)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.25)
     for _ in range(2):
         optimizer.zero_grad()
-        model(torch.arange(12.0).reshape(4, 3)).square().sum().backward()
+        model(inputs).square().sum().backward()
         optimizer.step()
     return model, optimizer
 
