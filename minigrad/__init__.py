@@ -31,6 +31,8 @@ from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs
 # ---- autograd
 from . import _random as random
 from . import autograd, return_types
+from . import autograd
+from .anomaly import is_anomaly_enabled
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
@@ -128,13 +130,18 @@ newaxis = None
 _LAZY = ("nn", "optim", "testing", "utils", "viz")
 
 if _TYPE_CHECKING:
-    from . import nn, optim, utils
+    from . import nn, optim, utils, viz
+    from ._summary import summary
 
 
 def __getattr__(name: str) -> _Any:
     """Import a subpackage when it is first used (PEP 562)."""
     if name in _LAZY:
         return _importlib.import_module(f".{name}", __name__)
+    if name == "summary":
+        from ._summary import summary
+
+        return summary
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
 
 

@@ -47,7 +47,6 @@ refresh: Any = None  # re-ties a view whose base was rewritten; views.py sets it
 NUMBERS = frozenset({int, float, bool, type(None)})
 
 
-# ---------------------------------------------------------------------------------------- ops
 def op(**declaration: Any) -> Callable[[F], F]:
     """Declare an op: keyword = input name, value = its derivative rule (None: no derivative).
 

@@ -284,6 +284,23 @@ def test_input_gradient_of_cut_off_rows():
     assert (dx[..., 7:, :] == 0).all() and (dx[..., :7, :7] > 0).all()
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_transposed_convolution_with_output_padding(stride, groups):
+    # rows beyond those that `conv` would read for g: as if g went on with zeros
+    rng = np.random.default_rng(0)
+    g = rng.integers(-4, 5, (2, 4, 5, 6)).astype(float)
+    w = rng.integers(-4, 5, (4, 4 // groups, 3, 3)).astype(float)
+    options = (stride, stride), (1, 1), (4, 4), groups
+    longer = np.pad(g, [(0, 0), (0, 0), (0, 3), (0, 3)])
+    spatial = tuple((n - 1) * stride - 2 + 4 * 2 + 1 for n in longer.shape[2:])
+    want = conv_input(longer, w, spatial, *options)
+    for extra in range(4):
+        sizes = tuple((n - 1) * stride - 2 + 4 * 2 + 1 + extra for n in g.shape[2:])
+        got = conv_input(g, w, sizes, *options)
+        np.testing.assert_array_equal(got, want[:, :, : sizes[0], : sizes[1]], strict=True)
+
+
 # Large enough for several chunks, threads and tiles; rounding differs from the reference's.
 LARGE = {
     "thick": (9, 16, (32, 32), 32, (3, 3), (1, 1), (1, 1), (1, 1), 1),

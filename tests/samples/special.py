@@ -1,4 +1,4 @@
-"""Samples of minigrad/ops/special.py."""
+"""Samples of minigrad/ops/special.py and errorfunction.py."""
 
 from . import A, I, S, numbered
 
@@ -10,6 +10,9 @@ SAMPLES = numbered([
       ("exp2", "expm1", "sin", "cos", "atan", "sinh", "cosh", "tanh", "asinh", "deg2rad",
        "rad2deg")],
     *[S(name, A(2, 3, **POSITIVE)) for name in ("log2", "log10", "log1p", "rsqrt")],
+    *[S(name, A(2, 3)) for name in ("erf", "erfc")],
+    S("erfc", A(4, low=2.0, high=9.0), order=1),
+    S("erfinv", A(2, 3, **INSIDE)),
     *[S(name, A(2, 3, **INSIDE)) for name in ("asin", "acos", "atanh", "tan")],
     *[S(name, I(3, low=1)) for name in ("exp2", "log2", "rsqrt", "sin", "acosh", "sinc", "logit")],
     S("acosh", A(3, low=1.2, high=4.0)),
