@@ -12,6 +12,7 @@ from .ops import (
     compare,
     cumulative,
     elementwise,
+    errorfunction,
     extremes,
     reduce,
     search,
@@ -155,6 +156,14 @@ class MathMethods:
     xlogy_ = _inplace(special.xlogy)
     logaddexp = special.logaddexp
     logaddexp2 = special.logaddexp2
+
+    # ---- error function
+    erf = errorfunction.erf
+    erf_ = _inplace(errorfunction.erf)
+    erfc = errorfunction.erfc
+    erfc_ = _inplace(errorfunction.erfc)
+    erfinv = errorfunction.erfinv
+    erfinv_ = _inplace(errorfunction.erfinv)
 
     # ---- bits
     bitwise_and = bits.bitwise_and
