@@ -17,6 +17,7 @@ from minigrad.kernels.lowering import Lowering
 
 CHUNK_BYTES = 1 << 21  # of scratch memory for the lowered images of a chunk
 LANES = 8  # upper bound of the useful threads
+SUM_BYTES = 1 << 25  # of the partial sums of all lanes
 PIECE = 7_500_000  # multiplications (0.15 ms) below which a second thread does not pay
 COPY = 20  # multiplications in the time of copying one number
 NARROW = 100  # positions below which the images of a chunk may be laid side by side
@@ -65,6 +66,9 @@ class Chunks:
         step = max(1, step)
         chunks = [(start, min(images, start + step)) for start in range(0, images, step)]
         count = min(len(chunks), LANES)
+        if sums:
+            weight = groups * filters * channels * plan.summed * plan.copied * x.itemsize
+            count = min(count, max(2, SUM_BYTES // max(1, weight)))
         cuts = [i * len(chunks) // count for i in range(count + 1)]
         self.lanes = [chunks[a:b] for a, b in pairwise(cuts)]
         self.plan = plan

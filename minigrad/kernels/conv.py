@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels import _correlate
+from minigrad.kernels._threads import one_blas_thread
 from minigrad.kernels.lowering import Ints, lowering, output_size
 
 __all__ = ["conv", "conv_bias", "conv_input", "conv_weight", "output_size"]
@@ -58,6 +59,10 @@ def conv(
     """Return y[n, k, o] = sum over c, t of w[k, c, t] x[n, c, o * stride + t * dilation - padding].
 
     x (N, C, *spatial), w (K, C / groups, *kernel), bias (K,) -> y (N, K, *out).
+
+    >>> x, w = np.arange(5.0).reshape(1, 1, 5), np.array([[[1.0, 0.0, -1.0]]])
+    >>> conv(x, w, stride=(2,), padding=(1,), dilation=(1,), groups=1)
+    array([[[-1., -2.,  3.]]])
     """
     result, dtype = _compute_dtype(x, w)
     out = output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
@@ -84,7 +89,12 @@ def conv_input(
 ) -> np.ndarray:
     """Return the gradient of `conv` for its input, which is also called transposed convolution.
 
-    g (N, K, *out), w (K, C / groups, *kernel) -> dx (N, C, *spatial).
+    g (N, K, *out), w (K, C / groups, *kernel) -> dx (N, C, *spatial). The sizes `spatial` are an
+    argument, as with strides several of them have the same `out`.
+
+    >>> g, w = np.ones((1, 1, 3)), np.array([[[1.0, 0.0, -1.0]]])
+    >>> conv_input(g, w, (5,), stride=(2,), padding=(1,), dilation=(1,), groups=1)
+    array([[[0., 0., 0., 0., 0.]]])
     """
     result, dtype = _compute_dtype(g, w)
     shape = (len(g), w.shape[1] * groups, *spatial)
@@ -147,6 +157,10 @@ def conv_weight(
     """Return the gradient of `conv` for its weight.
 
     g (N, K, *out), x (N, C, *spatial) -> dw (K, C / groups, *kernel).
+
+    >>> g, x = np.ones((1, 1, 3)), np.arange(5.0).reshape(1, 1, 5)
+    >>> conv_weight(g, x, (3,), stride=(2,), padding=(1,), dilation=(1,), groups=1)
+    array([[[4., 6., 4.]]])
     """
     result, dtype = _compute_dtype(g, x)
     filters, channels = g.shape[1] // groups, x.shape[1] // groups
@@ -160,10 +174,15 @@ def conv_weight(
 
 
 def conv_bias(g: np.ndarray) -> np.ndarray:
-    """Return the gradient of `conv` for its bias: g (N, K, *out) summed over all but K."""
+    """Return the gradient of `conv` for its bias: g (N, K, *out) summed over all but K.
+
+    >>> conv_bias(np.ones((2, 3, 4)))
+    array([8., 8., 8.])
+    """
     _, dtype = _compute_dtype(g, g)
     if dtype.kind != "f" or not g.size:
         return np.add.reduce(g, axis=(0, *range(2, g.ndim)), dtype=dtype).astype(g.dtype)
     rows = np.ascontiguousarray(g, dtype).reshape(len(g) * g.shape[1], -1)
-    sums = rows @ np.ones(rows.shape[1], dtype)  # BLAS adds faster than a reduction does
+    with one_blas_thread:  # or the bits could depend on the number of threads
+        sums = rows @ np.ones(rows.shape[1], dtype)  # BLAS adds faster than a reduction does
     return np.add.reduce(sums.reshape(len(g), -1), axis=0).astype(g.dtype, copy=False)

@@ -85,9 +85,7 @@ class Lowering:
         covered = [tuple(s.stop - s.start for s in target[1:]) for _, _, target, _ in self.copies]
         self.padded = any(sizes != grid for sizes in covered)
         # the lowered batch is x itself: 1x1, (3, 1) and 1-D kernels without stride and padding
-        self.identity = (
-            len(self.copies) == 1 and covered[0] == spatial == grid and max(stride) == 1
-        )
+        self.identity = covered == [spatial] == [grid] and max(stride) == 1
         # taps and positions tile x: the lowered batch is x with its axes in another order
         ones, zeros = (1,) * len(out), (0,) * len(out)
         self.patches = kernel == stride != ones and (padding, dilation) == (zeros, ones)
