@@ -1,0 +1,155 @@
+"""Functions of neural networks: the ops of `minigrad.ops` under the names of torch.nn.functional.
+
+Nothing is computed here. The activations get their `inplace` argument, softmax its default for
+`dim`; everything else is re-exported.
+"""
+
+# ruff: noqa: F401, I001 - re-exports, in packed lines
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from .. import views
+from ..ops import activation, piecewise
+from ..ops import softmax as _shares
+from ..ops.activation import celu, elu, gelu, glu, logsigmoid, selu, softplus, softsign, tanhshrink
+from ..ops.adaptive_pool import (
+    adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
+    adaptive_max_pool2d, adaptive_max_pool3d,
+)
+from ..ops.conv import (
+    conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
+)
+from ..ops.cross_entropy import cross_entropy, nll_loss
+from ..ops.dropout import (
+    alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout,
+)
+from ..ops.elementwise import sigmoid, tanh
+from ..ops.linalg import linear
+from ..ops.loss import (
+    binary_cross_entropy, binary_cross_entropy_with_logits, huber_loss, kl_div, l1_loss, mse_loss,
+    smooth_l1_loss,
+)
+from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from ..ops.pad import pad
+from ..ops.piecewise import hardshrink, prelu, rrelu, softshrink
+from ..ops.pool import (
+    avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d, max_pool1d, max_pool2d,
+    max_pool3d,
+)
+from ..ops.response_norm import local_response_norm, normalize
+from ..ops.softmax import gumbel_softmax
+
+
+# ------------------------------------------------------------------- activations and `inplace`
+def _with_inplace(function: Any) -> Callable[..., Any]:
+    """Return the function with a last argument `inplace`: write the result into the input."""
+    count = len(function.op.names)
+
+    def call(*args: Any, **given: Any) -> Any:
+        inplace = args[count] if len(args) > count else given.pop("inplace", False)
+        if inplace:
+            return views.inplace(function, args[:count], given)
+        return function(*args[:count], **given)
+
+    update_wrapper(call, function)
+    signature = inspect.signature(function)
+    flag = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False,
+                             annotation="bool")
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), flag])
+    return call
+
+
+hardsigmoid = _with_inplace(piecewise.hardsigmoid)
+hardswish = _with_inplace(piecewise.hardswish)
+hardtanh = _with_inplace(piecewise.hardtanh)
+leaky_relu = _with_inplace(piecewise.leaky_relu)
+mish = _with_inplace(activation.mish)
+relu = _with_inplace(piecewise.relu)
+relu6 = _with_inplace(piecewise.relu6)
+silu = _with_inplace(activation.silu)
+threshold = _with_inplace(piecewise.threshold)
+
+
+def relu_(input: Any) -> Any:
+    """In-place form of `relu`."""
+    return relu(input, inplace=True)
+
+
+def elu_(input: Any, alpha: float = 1.0) -> Any:
+    """In-place form of `elu`."""
+    return elu(input, alpha, inplace=True)
+
+
+def celu_(input: Any, alpha: float = 1.0) -> Any:
+    """In-place form of `celu`."""
+    return celu(input, alpha, inplace=True)
+
+
+def selu_(input: Any) -> Any:
+    """In-place form of `selu`."""
+    return selu(input, inplace=True)
+
+
+def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
+    """In-place form of `leaky_relu`."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """In-place form of `hardtanh`."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def threshold_(input: Any, threshold: float, value: float) -> Any:
+    """In-place form of `threshold`."""
+    return views.inplace(piecewise.threshold, (input, threshold, value))
+
+
+def rrelu_(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *,
+           generator: Any = None) -> Any:
+    """In-place form of `rrelu`."""
+    return rrelu(input, lower, upper, training, inplace=True, generator=generator)
+
+
+# ------------------------------------------------------------------------------------- softmax
+def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """Return exp(input) / sum(exp(input)) along `dim`: see `minigrad.softmax`.
+
+    Without `dim` it warns and takes 0 for 0, 1 and 3 dimensions, else 1, as in PyTorch.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.softmax(torch.tensor([[0., 0.]]), dim=1)
+    tensor([[0.5000, 0.5000]])
+    """
+    if dim is None:
+        dim = _shares.guess_dim("softmax", input.ndim, _stacklevel)
+    return _shares.softmax(input, dim, dtype)
+
+
+def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """Return softmax(-input): the smallest element gets the largest share.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.softmin(torch.tensor([0., 1000.]), dim=0)
+    tensor([1., 0.])
+    """
+    if dim is None:
+        dim = _shares.guess_dim("softmin", input.ndim, _stacklevel)
+    return _shares.softmax(-input, dim, dtype)
+
+
+def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """Return log(softmax(input)) along `dim`, exact for small shares: see `minigrad.log_softmax`.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.log_softmax(torch.tensor([[0., 0.]]), dim=1)
+    tensor([[-0.6931, -0.6931]])
+    """
+    if dim is None:
+        dim = _shares.guess_dim("log_softmax", input.ndim, _stacklevel)
+    return _shares.log_softmax(input, dim, dtype)

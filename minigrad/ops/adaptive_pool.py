@@ -1,0 +1,147 @@
+"""Adaptive pooling to an output of given size, and unpooling.
+
+Window o of an axis of n elements and m outputs reaches from floor(o n / m) to ceil((o + 1) n / m).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._check import floats, ints
+from ..engine import op
+from ..kernels import pool as kernels
+from .pool import _batched, _check_shape, _like, _name
+
+ndarray = np.ndarray
+Ints = tuple[int, ...]
+
+
+def _average_name(output_size: Ints) -> str:
+    """PyTorch takes the mean where there is one window."""
+    mean = len(output_size) > 1 and set(output_size) == {1}
+    return "MeanBackward1" if mean else _name("AdaptiveAvgPool", output_size)
+
+
+@op(input=lambda g, input_shape, output_size: _average_spread(g, input_shape, output_size),
+    shown=_average_name)
+def _average(input: Any, output_size: Ints) -> Any:
+    x = _batched(input, len(output_size))
+    return _like(kernels.adaptive_avg_pool(x, output_size), input)
+
+
+@op(value=lambda g, output_size: _average(g, output_size))
+def _average_spread(value: Any, shape: Ints, output_size: Ints) -> Any:
+    """Spread each value evenly over its window: the adjoint of `_average`."""
+    n = len(output_size)
+    dx = kernels.adaptive_avg_pool_backward(_batched(value, n), shape[-n:])
+    return dx.reshape(shape)
+
+
+@op(input=lambda g, indices, input_shape, output_size: spread(
+        g, indices, input_shape, len(output_size)),
+    also="indices", shown=lambda output_size: _name("AdaptiveMaxPool", output_size))
+def _maximum(input: Any, output_size: Ints) -> Any:
+    x = _batched(input, len(output_size))
+    y, indices = kernels.adaptive_max_pool(x, output_size)
+    return _like(y, input), _like(indices, input)
+
+
+@op(value=lambda g, indices, n: gather(g, indices, n), indices=None,
+    shown=lambda n: "SqueezeBackward1" if n == 1 else f"MaxUnpool{n}DBackward0")
+def spread(value: Any, indices: Any, shape: Ints, n: int) -> Any:
+    """Add each value at its index into the last n dimensions, flattened, of zeros of `shape`."""
+    dx = kernels.scatter_flat(_batched(value, n), _batched(indices, n), shape[-n:])
+    return dx.reshape(shape)
+
+
+@op(input=lambda g, indices, input_shape, n: spread(g, indices, input_shape, n), indices=None)
+def gather(input: Any, indices: Any, n: int) -> Any:
+    """Return the elements at indices into the last n dimensions, flattened."""
+    return _like(kernels.gather_flat(_batched(input, n), _batched(indices, n)), input)
+
+
+# ------------------------------------------------------------------------ the public functions
+def _sizes(where: str, x: Any, n: int, output_size: Any) -> Ints:
+    """Return the output sizes; None keeps the size of the input."""
+    _check_shape(where, x, n)
+    floats(where, x._data)
+    if isinstance(output_size, (tuple, list)) and n > 1:
+        if len(output_size) != n:
+            raise RuntimeError(f"{where}: output_size must have {n} numbers, got {output_size}")
+        output_size = tuple(size if o is None else o
+                            for o, size in zip(output_size, x.shape[-n:], strict=True))
+    sizes = ints(output_size, n, where, "output_size")
+    if min(sizes) < 0:
+        raise RuntimeError(f"{where}: output_size must not be negative, got {sizes}")
+    return sizes
+
+
+def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
+    """Return averages over `output_size` windows that cover the last dimension of (N, C, L).
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.adaptive_avg_pool1d(torch.arange(5.).reshape(1, 5), 2)
+    tensor([[1., 3.]])
+    """
+    return _average(input, _sizes("adaptive_avg_pool1d", input, 1, output_size))
+
+
+def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
+    """Return averages over a grid of `output_size` windows that cover (N, C, H, W).
+
+    `output_size`: one number, or one per dimension, where None keeps the size of the input.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.adaptive_avg_pool2d(torch.ones(1, 8, 7, 9), (3, None)).shape
+    torch.Size([1, 8, 3, 9])
+    """
+    return _average(input, _sizes("adaptive_avg_pool2d", input, 2, output_size))
+
+
+def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
+    """Return averages over a grid of windows that cover (N, C, D, H, W): `adaptive_avg_pool2d`.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.adaptive_avg_pool3d(torch.ones(1, 2, 4, 5, 6), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
+    return _average(input, _sizes("adaptive_avg_pool3d", input, 3, output_size))
+
+
+def _adaptive_max(n: int, input: Any, output_size: Any, return_indices: bool) -> Any:
+    y, indices = _maximum(input, _sizes(f"adaptive_max_pool{n}d", input, n, output_size))
+    return (y, indices) if return_indices else y
+
+
+def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Return the maxima of `output_size` windows that cover the last dimension of (N, C, L).
+
+    `return_indices`: also return where they are, for `max_unpool1d`.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.adaptive_max_pool1d(torch.arange(5.).reshape(1, 5), 2)
+    tensor([[2., 4.]])
+    """
+    return _adaptive_max(1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Return the maxima of a grid of windows that cover (N, C, H, W): `adaptive_max_pool1d`.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.adaptive_max_pool2d(torch.arange(9.).reshape(1, 3, 3), 1)
+    tensor([[[8.]]])
+    """
+    return _adaptive_max(2, input, output_size, return_indices)
+
+
+def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Return the maxima of a grid of windows that cover (N, C, D, H, W): `adaptive_max_pool1d`.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.adaptive_max_pool3d(torch.ones(1, 2, 4, 5, 6), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
+    return _adaptive_max(3, input, output_size, return_indices)

@@ -1,0 +1,89 @@
+"""Softmax and its relatives: numbers become shares that sum to 1 along one dimension."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import _check, _random
+from .._check import floats
+from ..engine import op, wrap
+from ..kernels import softmax as kernel
+from .elementwise import exp
+from .reduce import sum
+
+ndarray = np.ndarray
+
+
+@op(input=lambda g, y, dim: (g - sum(g * y, dim, True)) * y)
+def _softmax(input: Any, dim: int) -> Any:
+    floats("softmax", input)
+    return kernel.softmax(input, _check.dim(dim, input.ndim))
+
+
+@op(input=lambda g, y, dim: g - exp(y) * sum(g, dim, True))
+def _log_softmax(input: Any, dim: int) -> Any:
+    floats("log_softmax", input)
+    return kernel.log_softmax(input, _check.dim(dim, input.ndim))
+
+
+def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """Return exp(input) / sum(exp(input)) along `dim`.
+
+    The maximum is subtracted first, so large inputs do not overflow. `dtype`: convert the input
+    first. For a loss use `cross_entropy` on the input itself: the log of a softmax loses digits.
+
+    >>> import minigrad as torch
+    >>> torch.softmax(torch.tensor([0., 1., 1000.]), dim=0)
+    tensor([0., 0., 1.])
+    """
+    return _softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """Return log(softmax(input)) along `dim`, exact also where softmax is 0 in floats.
+
+    >>> import minigrad as torch
+    >>> torch.log_softmax(torch.tensor([0., 0., 1000.]), dim=0)
+    tensor([-1000., -1000.,     0.])
+    """
+    return _log_softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def guess_dim(name: str, ndim: int, stacklevel: int) -> int:
+    """Return the dimension PyTorch takes when none is given: 0 for 0, 1 and 3 dims, else 1."""
+    dim = 0 if ndim in (0, 1, 3) else 1
+    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Dimension {dim} was "
+                  f"taken for {ndim} dimensions: say dim={dim}, or the one you mean.",
+                  stacklevel=stacklevel + 1)
+    return dim
+
+
+def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10,
+                   dim: int = -1, *, generator: Any = None) -> Any:
+    """Return softmax((logits + noise) / tau) with Gumbel noise: a sample of softmax(logits).
+
+    Jang et al., Categorical Reparameterization with Gumbel-Softmax, 2016. `hard`: return a one-hot
+    sample whose gradient is that of the soft one. `eps` has no effect and warns, as in PyTorch.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.gumbel_softmax(torch.zeros(2, 5), hard=True).sum(1)
+    tensor([1., 1.])
+    """
+    if eps != 1e-10:
+        warnings.warn("gumbel_softmax: eps is deprecated and has no effect; leave it out",
+                      stacklevel=2)
+    if logits._data.dtype.kind != "f":
+        raise RuntimeError(f"gumbel_softmax: expected floating point logits, got {logits.dtype}; "
+                           f"convert with .float()")
+    waits = -np.log1p(-_random.uniform(logits.shape, np.float64, generator))  # exponential
+    noise = -np.log(np.maximum(waits, np.finfo(np.float64).tiny))
+    soft = _softmax((logits + wrap(noise.astype(logits._data.dtype), None)) / tau, dim)
+    if not hard:
+        return soft
+    values = soft._data
+    one = np.zeros_like(values)
+    np.put_along_axis(one, np.expand_dims(values.argmax(dim), dim), 1, dim)
+    return wrap(one, None) - soft.detach() + soft
