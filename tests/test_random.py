@@ -6,11 +6,15 @@ A bound of 4 standard errors fails one seed in 16,000; the seeds are fixed, so n
 import copy
 import math
 import pickle
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import minigrad as torch
 from minigrad import _random as rnd
 
 # The first draws after manual_seed(42)
@@ -252,3 +256,27 @@ def test_threads_share_a_stream_without_overlap():
     for thread in threads:
         thread.join()
     assert {word for mine in found for word in mine} == expected and len(expected) == 8000
+
+
+def test_states_are_tensors_of_bytes():
+    state = torch.get_rng_state()
+    assert state.dtype is torch.uint8 and state.shape == (40,)
+    expected = rnd.uniform(4).tolist()
+    torch.set_rng_state(state)
+    assert rnd.uniform(4).tolist() == expected
+    state[:] = 0  # a copy: the generator is not changed
+    g = torch.Generator().manual_seed(9)
+    other = torch.Generator()
+    other.set_state(g.get_state())
+    assert other.initial_seed() == 9 and other.words(3).tolist() == g.words(3).tolist()
+    for bad in (5, b"x", torch.zeros(40), None):
+        with pytest.raises(TypeError, match="uint8 tensor"):
+            g.set_state(bad)
+    with pytest.raises(RuntimeError, match="40 bytes"):
+        torch.set_rng_state(torch.zeros(3, dtype=torch.uint8))
+
+
+def test_importing_minigrad_does_not_import_numpys_generators():
+    program = "import sys, minigrad; sys.exit('numpy.random' in sys.modules)"
+    root = Path(__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
