@@ -33,14 +33,28 @@ class _OpenBlas(NamedTuple):
     get_corename: Any  # () -> bytes
 
 
-def _find_openblas() -> _OpenBlas | None:
-    """Look up these functions in the library that NumPy's wheel brings; None if it is not there."""
+def _bundled() -> list[str]:
+    """Return the OpenBLAS libraries that NumPy's wheel brings."""
     package = Path(np.__file__).parent
     folders = (package.parent / "numpy.libs", package / ".dylibs", package / ".libs")
-    names = (path for folder in folders for path in sorted(folder.glob("*openblas*")))
+    return [str(path) for folder in folders for path in sorted(folder.glob("*openblas*"))]
+
+
+def _loaded() -> list[str]:
+    """Return the OpenBLAS libraries in this process, on Linux: conda's or the distribution's."""
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return []
+    return sorted({line.split(maxsplit=5)[5] for line in lines if "openblas" in line})
+
+
+def _find_openblas() -> _OpenBlas | None:
+    """Look up these functions in the library that NumPy uses; None if that is another BLAS."""
+    names = _bundled() or _loaded()
     for path, prefix, suffix in itertools.product(names, ("scipy_", ""), ("64_", "")):
         try:
-            library = ctypes.CDLL(str(path))
+            library = ctypes.CDLL(path)
             found = [getattr(library, f"{prefix}openblas_{n}{suffix}") for n in _OpenBlas._fields]
         except (OSError, AttributeError):
             continue

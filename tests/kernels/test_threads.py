@@ -87,6 +87,27 @@ def test_set_num_threads():
     assert _threads.get_num_threads() == 3
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@needs_openblas
+def test_openblas_is_found_where_no_wheel_brings_it(monkeypatch):
+    monkeypatch.setattr(_threads, "_bundled", list)
+    found = _threads._find_openblas()
+    assert found is not None
+    assert found.get_corename() == _threads._openblas.get_corename()
+    monkeypatch.setattr(_threads, "_loaded", list)
+    assert _threads._find_openblas() is None
+
+
+def test_without_openblas(monkeypatch):
+    x, w = np.ones((8, 16, 32, 32)), np.ones((32, 16, 3, 3))
+    want = conv(x, w, (1, 1), (1, 1), (1, 1), 1)
+    monkeypatch.setattr(_threads, "_openblas", None)
+    _threads.set_num_threads(2)
+    assert _threads.blas_core() == ""
+    assert _threads._default_threads() >= 1
+    np.testing.assert_array_equal(conv(x, w, (1, 1), (1, 1), (1, 1), 1), want)
+
+
 @needs_openblas
 def test_blas_limit_is_counted_and_restored():
     _threads.set_num_threads(2)
