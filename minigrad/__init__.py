@@ -31,7 +31,6 @@ from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs
 # ---- autograd
 from . import _random as random
 from . import autograd, return_types
-from . import autograd
 from .anomaly import is_anomaly_enabled
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,

@@ -45,6 +45,30 @@ def kind_of(a: Any, b: Any) -> str:
     return (b if type(a) in _NUMBERS else a).dtype.kind
 
 
+def arrays(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return what `pair` returns with numbers as arrays of the result's dtype."""
+    a, b = pair(a, b)
+    if type(a) in _NUMBERS:
+        return np.array(a, b.dtype), b
+    return (a, np.array(b, a.dtype)) if type(b) in _NUMBERS else (a, b)
+
+
+def tensors(name: str, a: Any, b: Any, second: str = "other") -> tuple[Any, Any]:
+    """Return what `pair` returns; refuse numbers, which only some ops of two tensors take."""
+    for value, which in ((a, "input"), (b, second)):
+        if not isinstance(value, (ndarray, np.generic)):
+            raise TypeError(f"{name}(): argument '{which}' must be Tensor, not "
+                            f"{type(value).__name__}; make it one with tensor(...)")
+    return pair(a, b)
+
+
+def no_bools(name: str, a: Any, b: Any) -> None:
+    """Refuse operands that are both bool, for which PyTorch has no such operation."""
+    if kind_of(a, b) == "b":
+        raise NotImplementedError(f"{name} is not implemented for torch.bool; convert with .int() "
+                                  f"first")
+
+
 def floating(a: Any) -> Any:
     """Return an array in a floating dtype: integers and bools take the default dtype."""
     return a if a.dtype.kind == "f" else a.astype(_dtype.get_default_dtype().numpy)

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import floating, kind_of, pair, underived
+from ._operands import arrays, floating, kind_of, no_bools, pair, tensors, underived
 from .compare import isfinite, isnan
 from .elementwise import _where, cast, div, divided, pow, sign, zero
 
@@ -31,12 +31,12 @@ def floor_divide(input: Any, other: Any) -> Any:
     >>> torch.floor_divide(torch.tensor([7, -7]), 2)
     tensor([ 3, -4])
     """
-    a, b = pair(input, other)
-    return divided(np.asarray(a), np.asarray(b), True)
+    return divided(*arrays(input, other), True)
 
 
 def _remains(function: Any, input: Any, other: Any) -> Any:
     a, b = pair(input, other)
+    no_bools(function.__name__, a, b)
     if kind_of(a, b) != "f" and not np.all(b):
         raise RuntimeError("ZeroDivisionError: integer remainder of a division by zero; mask the "
                            "zeros of the divisor, or use floating tensors")
@@ -164,6 +164,9 @@ def frac(input: Any) -> Any:
     >>> torch.frac(torch.tensor([1.5, -2.25]))
     tensor([ 0.5000, -0.2500])
     """
+    if input.dtype.kind != "f":
+        raise NotImplementedError(f"frac is not implemented for {_dtype.dtype_of(input)}; integers "
+                                  f"have no fraction")
     return input - np.trunc(input)
 
 
@@ -173,7 +176,7 @@ def frac(input: Any) -> Any:
     explain=broadcast_error)
 def fmax(input: Any, other: Any) -> Any:
     """Return the larger one of two elements, broadcast; unlike `maximum`, numbers win over nan."""
-    return np.fmax(*pair(input, other))
+    return np.fmax(*tensors("fmax", input, other))
 
 
 @op(input=lambda g, input, other: _where((input <= other) | isnan(other), g, 0.0),
@@ -181,7 +184,7 @@ def fmax(input: Any, other: Any) -> Any:
     explain=broadcast_error)
 def fmin(input: Any, other: Any) -> Any:
     """Return the smaller one of two elements, broadcast; unlike `minimum`, numbers win over nan."""
-    return np.fmin(*pair(input, other))
+    return np.fmin(*tensors("fmin", input, other))
 
 
 @op(input=lambda g, input: _where(isfinite(input), g, 0.0))
@@ -202,6 +205,7 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
     shown="torch::autograd::NotImplemented", explain=broadcast_error)
 def heaviside(input: Any, values: Any) -> Any:
     """Return 0 below zero, 1 above, and `values` at zero; both need the same dtype."""
+    tensors("heaviside", input, values, "values")
     if input.dtype != values.dtype:
         raise RuntimeError(f"heaviside is not yet implemented for tensors with different dtypes: "
                            f"{_dtype.dtype_of(input)} and {_dtype.dtype_of(values)}")

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import pair
+from ._operands import kind_of, no_bools, pair, tensors
 
 ndarray = np.ndarray
 
@@ -18,10 +18,9 @@ ndarray = np.ndarray
 def _bits(function: Callable[..., Any], name: str, input: Any, other: Any) -> Any:
     """Run a NumPy function on the bits of two operands; floating ones are refused."""
     a, b = pair(input, other)
-    dtype = a.dtype if isinstance(a, (ndarray, np.generic)) else b.dtype
-    if dtype.kind == "f":
-        raise NotImplementedError(f"{name} is not implemented for {_dtype.from_numpy[dtype]}; it "
-                                  f"needs integers or bools, convert with .long() or .bool()")
+    if kind_of(a, b) == "f":
+        raise NotImplementedError(f"{name} is not implemented for floating operands; it needs "
+                                  f"integers or bools, convert with .long() or .bool()")
     return function(a, b)
 
 
@@ -80,12 +79,14 @@ def bitwise_left_shift(input: Any, other: Any) -> Any:
     >>> torch.bitwise_left_shift(torch.tensor([1, 3]), 2)
     tensor([ 4, 12])
     """
+    no_bools("bitwise_left_shift", *pair(input, other))
     return _bits(np.left_shift, "bitwise_left_shift", input, other)
 
 
 @op(input=None, other=None, explain=broadcast_error)
 def bitwise_right_shift(input: Any, other: Any) -> Any:
     """Return `input >> other` of integers, broadcast; the sign is kept."""
+    no_bools("bitwise_right_shift", *pair(input, other))
     return _bits(np.right_shift, "bitwise_right_shift", input, other)
 
 
@@ -97,19 +98,19 @@ def logical_and(input: Any, other: Any) -> Any:
     >>> torch.logical_and(torch.tensor([2., 0.]), torch.tensor([1, 1]))
     tensor([ True, False])
     """
-    return np.logical_and(input, other)
+    return np.logical_and(*tensors("logical_and", input, other))
 
 
 @op(input=None, other=None, explain=broadcast_error)
 def logical_or(input: Any, other: Any) -> Any:
     """Return whether one of two elements is not zero, broadcast, as a bool tensor."""
-    return np.logical_or(input, other)
+    return np.logical_or(*tensors("logical_or", input, other))
 
 
 @op(input=None, other=None, explain=broadcast_error)
 def logical_xor(input: Any, other: Any) -> Any:
     """Return whether exactly one of two elements is not zero, broadcast, as a bool tensor."""
-    return np.logical_xor(input, other)
+    return np.logical_xor(*tensors("logical_xor", input, other))
 
 
 @op(input=None)

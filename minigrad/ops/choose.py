@@ -9,7 +9,7 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op, wrap
-from ._operands import as_dtype, pair
+from ._operands import as_dtype, pair, tensors
 
 ndarray = np.ndarray
 
@@ -138,7 +138,7 @@ def maximum(input: Any, other: Any) -> Any:
     >>> torch.maximum(torch.tensor([1., 5.]), torch.tensor([3., 2.]))
     tensor([3., 5.])
     """
-    return np.maximum(*pair(input, other))
+    return np.maximum(*tensors("maximum", input, other))
 
 
 @op(input=lambda g, input, other: _winner(g, input > other, input == other),
@@ -146,4 +146,4 @@ def maximum(input: Any, other: Any) -> Any:
     explain=broadcast_error)
 def minimum(input: Any, other: Any) -> Any:
     """Return the smaller one of two elements, broadcast; see `maximum`."""
-    return np.minimum(*pair(input, other))
+    return np.minimum(*tensors("minimum", input, other))

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import as_dtype, floating, kind_of, pair
+from ._operands import arrays, as_dtype, floating, kind_of, no_bools, pair
 from .choose import (
     _where,
     clamp,
@@ -66,6 +66,8 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     tensor([ 8, 18])
     """
     a, b = pair(input, other)
+    if a is not input or b is not other or a.dtype.kind == "b":
+        _no_bool(input, other)
     return _minus(a, b, alpha)
 
 
@@ -79,18 +81,24 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     tensor([9., 8.])
     """
     a, b = pair(input, other)
+    if a is not input or b is not other or a.dtype.kind == "b":
+        _no_bool(input, other)
     return _minus(b, a, alpha)
 
 
 def _minus(a: Any, b: Any, alpha: float) -> Any:
     if alpha == 1:
-        try:
-            return a - b
-        except TypeError:
-            raise RuntimeError("Subtraction, the `-` operator, is not supported with bool tensors. "
-                               "Use the `^` or `logical_xor()` operator instead.") from None
+        return a - b
     _check_alpha("sub", a if isinstance(a, ndarray) else b, alpha)
     return a - b * alpha
+
+
+def _no_bool(*operands: Any) -> None:
+    for x in operands:
+        if type(x) is bool or (isinstance(x, (ndarray, np.generic)) and x.dtype.kind == "b"):
+            raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not "
+                               "supported. Use the `^` or `logical_xor()` operator for two bool "
+                               "tensors, `~` or `logical_not()` to invert a mask.")
 
 
 @op(input=lambda g, other: g * other, other=lambda g, input: g * input, explain=broadcast_error)
@@ -130,12 +138,13 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode not in ("trunc", "floor"):
         raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but "
                            f"found '{rounding_mode}'")
-    return divided(np.asarray(a), np.asarray(b), rounding_mode == "floor")
+    return divided(*arrays(a, b), rounding_mode == "floor")
 
 
 def divided(a: ndarray, b: ndarray, floor: bool) -> Any:
     """Return the quotient of two arrays of one dtype, rounded down or towards zero."""
-    dtype = a.dtype if a.ndim or not b.ndim else b.dtype
+    dtype = a.dtype
+    no_bools("floor_divide", a, b)
     if dtype.kind == "f":
         if floor:
             return _floor_quotient(a, b)
@@ -195,6 +204,7 @@ def pow(input: Any, exponent: Any) -> Any:
         return a * a * a if b == 3 else a ** b
     if b.dtype.kind == "f" or type(a) is not ndarray:
         return np.power(a, b)
+    no_bools("pow", a, b)
     return _integer_power(a, b, type(exponent) is ndarray)
 
 

@@ -175,6 +175,8 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
 
 # --------------------------------------------------------------------------------------- positions
 def _position(find: Any, x: ndarray, dim: int | None, keepdim: bool) -> Any:
+    if x.dtype.kind == "b":
+        raise RuntimeError(f"{find.__name__}(): does not support bool input; convert with .int()")
     refuse_empty(find.__name__, x, dim, IndexError)
     if dim is not None:
         dim = _check.dim(dim, x.ndim) if x.ndim else None

@@ -164,17 +164,23 @@ def _middle(x: ndarray, dim: int, keepdim: bool, ignore_nan: bool) -> tuple[Any,
     return values, places
 
 
+def _of_nothing(x: ndarray) -> ndarray:
+    if x.dtype.kind != "f":
+        raise RuntimeError("median(): there is no median of an empty tensor of integers")
+    return np.array(np.nan, x.dtype)
+
+
 @op(input=share_evenly, shown="MedianBackward0")
 def _median(input: Any) -> Any:
     if not input.size:
-        return np.asarray(np.nan, input.dtype)
+        return _of_nothing(input)
     return _middle(input.reshape(-1), 0, False, False)[0]
 
 
 @op(input=share_evenly, shown="NanmedianBackward0")
 def _nanmedian(input: Any) -> Any:
     if not input.size:
-        return np.asarray(np.nan, input.dtype)
+        return _of_nothing(input)
     return _middle(input.reshape(-1), 0, False, True)[0]
 
 

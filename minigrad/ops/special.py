@@ -9,7 +9,7 @@ import numpy as np
 
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import floating, kind_of, pair
+from ._operands import arrays, floating, tensors
 from .arithmetic import reciprocal
 from .choose import _where
 from .elementwise import div, log, sigmoid
@@ -18,12 +18,10 @@ ndarray = np.ndarray
 _LN2, _LN10 = math.log(2), math.log(10)
 
 
-def _floats(input: Any, other: Any) -> tuple[Any, Any]:
-    """Return two operands promoted to one floating dtype."""
-    a, b = pair(input, other)
-    if kind_of(a, b) == "f":
-        return a, b
-    return floating(np.asarray(a)), floating(np.asarray(b))
+def _floats(name: str, input: Any, other: Any) -> tuple[Any, Any]:
+    """Return two tensors' arrays promoted to one floating dtype."""
+    a, b = tensors(name, input, other)
+    return floating(a), floating(b)
 
 
 # ------------------------------------------------------------------------ exponentials and roots
@@ -176,7 +174,7 @@ def atan2(input: Any, other: Any) -> Any:
     >>> torch.atan2(torch.tensor([1., -1.]), torch.tensor([1., -1.]))
     tensor([ 0.7854, -2.3562])
     """
-    return np.arctan2(*_floats(input, other))
+    return np.arctan2(*_floats("atan2", input, other))
 
 
 # ------------------------------------------------------------------------------------ hyperbolic
@@ -303,7 +301,7 @@ def hypot(input: Any, other: Any) -> Any:
     >>> torch.hypot(torch.tensor([3.]), torch.tensor([4.]))
     tensor([5.])
     """
-    return np.hypot(*_floats(input, other))
+    return np.hypot(*_floats("hypot", input, other))
 
 
 def _xlogy_name(input: Any, other: Any) -> str:
@@ -329,7 +327,7 @@ def xlogy(input: Any, other: Any) -> Any:
     >>> torch.xlogy(torch.tensor([0., 2.]), torch.tensor([0., 1.]))
     tensor([0., 0.])
     """
-    a, b = _floats(input, other)
+    a, b = (floating(x) for x in arrays(input, other))
     return np.where(np.isnan(b), b, np.where(np.equal(a, 0), 0, a * np.log(b)))
 
 
@@ -342,11 +340,11 @@ def logaddexp(input: Any, other: Any) -> Any:
     >>> torch.logaddexp(torch.tensor([1000.]), torch.tensor([1000.]))
     tensor([1000.6932])
     """
-    return np.logaddexp(*_floats(input, other))
+    return np.logaddexp(*_floats("logaddexp", input, other))
 
 
 @op(input=lambda g, input, other: g * sigmoid((input - other) * _LN2),
     other=lambda g, input, other: g * sigmoid((other - input) * _LN2), explain=broadcast_error)
 def logaddexp2(input: Any, other: Any) -> Any:
     """Return log2(2^input + 2^other), broadcast, without overflow."""
-    return np.logaddexp2(*_floats(input, other))
+    return np.logaddexp2(*_floats("logaddexp2", input, other))
