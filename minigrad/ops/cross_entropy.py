@@ -207,7 +207,7 @@ def _class_cross_entropy(input: Any, target: Any, weight: Any, ignore_index: int
     y = losses if reduction == "none" else np.add.reduce(losses, None)
     if reduction == "mean":
         y = y / total
-    return np.asarray(y, input.dtype), powers, sums, weights, total, index
+    return np.asarray(y, input.dtype), weights, total, index, powers, sums
 
 
 def _spread(powers: ndarray, weight: Any, axis: int) -> ndarray:
