@@ -138,8 +138,8 @@ def _boxes(model: Any, spans: list[Span]) -> dict[str, Module]:
                 parent = parent.rpartition(".")[0]
         name = path.rpartition(".")[2] or type(module).__name__
         extra = module.extra_repr()
-        if len(extra) > 48:
-            extra = extra[:47] + "…"
+        if len(extra) > 24:
+            extra = extra[:23].rpartition(",")[0] + ", …" if "," in extra[:23] else extra[:23] + "…"
         title = f"{type(module).__name__}({extra})" if extra and not list(module.children()) else (
             type(module).__name__)
         boxes[path] = Module(path, f"{name}: {title}" if path else title, parent)
