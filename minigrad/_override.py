@@ -1,4 +1,4 @@
-"""A generator that stands for the default one in one thread: data loaders give each sample its own."""
+"""A generator that stands for the default one in one thread; data loaders use it per sample."""
 
 from __future__ import annotations
 

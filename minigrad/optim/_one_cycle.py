@@ -22,8 +22,9 @@ class OneCycleLR(LRScheduler):
 
     >>> import minigrad as torch
     >>> opt = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1., momentum=0.9)
-    >>> torch.optim.lr_scheduler.OneCycleLR(opt, max_lr=0.5, total_steps=10).get_last_lr()
-    [0.02]
+    >>> schedule = torch.optim.lr_scheduler.OneCycleLR(opt, max_lr=0.5, total_steps=10)
+    >>> f"{schedule.get_last_lr()[0]:.4f}"
+    '0.0200'
     """
 
     def __init__(self, optimizer: Optimizer, max_lr: float | Sequence[float],

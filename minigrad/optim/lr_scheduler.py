@@ -39,7 +39,8 @@ class LambdaLR(LRScheduler):
         """Return everything but the optimizer and plain functions (callable objects are kept)."""
         state = super().state_dict()
         state.pop("lr_lambdas")
-        objects = [None if isinstance(fn, FunctionType) else dict(vars(fn)) for fn in self.lr_lambdas]
+        objects = [None if isinstance(fn, FunctionType) else dict(vars(fn))
+                   for fn in self.lr_lambdas]
         return {**state, "lr_lambdas": objects}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

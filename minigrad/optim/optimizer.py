@@ -87,7 +87,7 @@ class Optimizer(StateHooks):
                           "would be updated twice at each step", stacklevel=3)
         if not {p for other in self.param_groups for p in other["params"]}.isdisjoint(params):
             raise ValueError("some parameters appear in more than one parameter group")
-        if self.param_groups and ("param_names" in self.param_groups[0]) != ("param_names" in group):
+        if any(("param_names" in other) != ("param_names" in group) for other in self.param_groups):
             raise ValueError("all optimizer param groups should be with/without names. cannot add "
                              "param group with names to the optimizer without, or vice versa")
 

@@ -196,11 +196,12 @@ class State:
         """Call hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
         unexpected_keys, error_msgs) before the module's own entries are loaded.
         """
-        return RemovableHandle(self._load_state_dict_pre_hooks, _WithModule(hook))
+        return RemovableHandle(self._load_state_dict_pre_hooks,
+                               _WithModule(hook))  # type: ignore[arg-type]
 
     def _register_load_state_dict_pre_hook(self, hook: Callable[..., None],
                                            with_module: bool = False) -> RemovableHandle:
-        call = _WithModule(hook) if with_module else hook
+        call: Any = _WithModule(hook) if with_module else hook
         return RemovableHandle(self._load_state_dict_pre_hooks, call)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:

@@ -1,4 +1,4 @@
-"""Modules that hold other modules: in a row, in lists, in dicts (of parameters: `_parameters.py`)."""
+"""Modules that hold other modules: in a row, in lists, in dicts (parameters: `_parameters.py`)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Sequential(_Row):
     def __init__(self, *args: Module) -> None: ...
 
     @overload
-    def __init__(self, arg: OrderedDict[str, Module]) -> None: ...
+    def __init__(self, arg: OrderedDict[str, Module], /) -> None: ...
 
     def __init__(self, *args: Any) -> None:
         super().__init__()

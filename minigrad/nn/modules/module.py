@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from ..._device import check_memory_format, device, memory_format, to_device
@@ -16,11 +16,19 @@ from ..._dtype import dtype
 from ...modes import no_grad
 from ...tensor import Tensor
 from ..parameter import Buffer, Parameter
-from ._hooks import (CallHooks, call_hooked, everywhere, register_module_buffer_registration_hook,
-                     register_module_forward_hook, register_module_forward_pre_hook,
-                     register_module_full_backward_hook, register_module_full_backward_pre_hook,
-                     register_module_module_registration_hook,
-                     register_module_parameter_registration_hook, replaced)
+from ._hooks import (
+    CallHooks,
+    call_hooked,
+    everywhere,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    replaced,
+)
 from ._notes import annotate
 from ._state import State, _IncompatibleKeys
 from ._tree import Tree

@@ -90,7 +90,8 @@ class DataLoader(Generic[T_co]):
     def _choose_samplers(self, batch_size: int | None, shuffle: bool | None, sampler: Any,
                          batch_sampler: Any, drop_last: bool) -> None:
         """Settle which sampler and batch sampler the options mean."""
-        stream = isinstance(self.dataset, IterableDataset)
+        source: Any = self.dataset
+        stream = isinstance(source, IterableDataset)
         if stream and (shuffle or sampler is not None or batch_sampler is not None):
             raise ValueError("DataLoader with IterableDataset: expected unspecified shuffle, "
                              "sampler and batch_sampler options")
@@ -108,9 +109,9 @@ class DataLoader(Generic[T_co]):
             if stream:
                 sampler = _Endless()
             elif shuffle:
-                sampler = RandomSampler(self.dataset, generator=self.generator)
+                sampler = RandomSampler(source, generator=self.generator)
             else:
-                sampler = SequentialSampler(self.dataset)
+                sampler = SequentialSampler(source)
         if batch_size is not None and batch_sampler is None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_size, self.drop_last = batch_size, drop_last

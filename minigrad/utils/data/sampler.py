@@ -15,7 +15,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Sampler(Generic[T_co]):
-    """Base of samplers: define `__iter__`, which yields indices (or lists of them), and `__len__`."""
+    """Base of samplers: `__iter__` yields indices (or lists of them), `__len__` their number."""
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError(f"{type(self).__name__}: define __iter__")

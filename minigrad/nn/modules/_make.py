@@ -1,0 +1,35 @@
+"""What constructors of layers share: making parameters, and options given once for n dimensions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..._device import to_device
+from ..._dtype import dtype as DType
+from ..._dtype import get_default_dtype, to_dtype
+from ..._override import using
+from ..._random import Generator, resolve
+from ...engine import wrap
+from ..parameter import Parameter
+
+
+def made(*shape: int, device: Any = None, dtype: DType | None = None) -> Parameter:
+    """Return a parameter whose values are not set yet."""
+    to_device(device)
+    kind = get_default_dtype() if dtype is None else to_dtype(dtype)
+    return Parameter(wrap(np.empty(shape, kind.numpy), None))
+
+
+def initialise(reset: Callable[[], None], generator: Generator | None) -> None:
+    """Call `reset_parameters`, drawing from `generator` if one is given."""
+    with contextlib.nullcontext() if generator is None else using(resolve(generator)):
+        reset()
+
+
+def ntuple(value: Any, n: int) -> tuple[Any, ...]:
+    """Return an option as a tuple: an iterable's items, or n times the value."""
+    return tuple(value) if isinstance(value, Iterable) else (value,) * n

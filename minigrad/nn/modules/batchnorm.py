@@ -1,0 +1,179 @@
+"""Batch normalisation, and what it shares with instance normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...engine import wrap
+from ...tensor import Tensor
+from ...views import wrote
+from .. import functional as F
+from .. import init
+from ..parameter import Parameter
+from ._make import made
+from .module import Module
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
+
+
+class _NormBase(Module):
+    """Parameters and running statistics, one value per channel."""
+
+    _version = 2
+    num_features: int
+    eps: float
+    momentum: float | None
+    affine: bool
+    track_running_stats: bool
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(self, num_features: int, eps: float, momentum: float | None, affine: bool,
+                 track_running_stats: bool, device: Any, dtype: Any, bias: bool) -> None:
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+
+        def new() -> Parameter:
+            return made(num_features, device=device, dtype=dtype)
+
+        self.register_parameter("weight", new() if affine else None)
+        self.register_parameter("bias", new() if affine and bias else None)
+        tracked = track_running_stats
+        self.register_buffer("running_mean", new().data if tracked else None)
+        self.register_buffer("running_var", new().data if tracked else None)
+        self.register_buffer("num_batches_tracked",
+                             wrap(np.zeros((), np.int64), None) if tracked else None)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Set the running mean to 0, the running variance to 1, the number of batches to 0."""
+        for buffer, start in ((self.running_mean, 0), (self.running_var, 1),
+                              (self.num_batches_tracked, 0)):
+            if buffer is not None:
+                buffer.fill_(start)
+
+    def reset_parameters(self) -> None:
+        """Set weight to 1, bias to 0, and the statistics to their start."""
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        raise NotImplementedError(f"{type(self).__name__}: define _check_input_dim(input)")
+
+    def extra_repr(self) -> str:
+        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+                f"affine={self.affine}, bias={self.bias is not None}, "
+                f"track_running_stats={self.track_running_stats}")
+
+
+class _BatchNorm(_NormBase):
+    """Batch normalisation of any number of dimensions."""
+
+    _ranks: tuple[int, ...] = ()
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+                 affine: bool = True, track_running_stats: bool = True, device: Any = None,
+                 dtype: Any = None, *, bias: bool = True) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype,
+                         bias)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim not in self._ranks:
+            expected = " or ".join(f"{rank}D" for rank in self._ranks)
+            raise ValueError(f"expected {expected} input (got {input.ndim}D input): "
+                             f"{type(self).__name__} takes the channels in dim 1, input shape "
+                             f"{tuple(input.shape)}")
+
+    def _next_factor(self) -> float:
+        """Count a batch; return the share that its statistics get of the running ones."""
+        count = self.num_batches_tracked
+        if count is not None:
+            count._data[...] += 1
+            wrote(count, "batch_norm")
+            if self.momentum is None:
+                return 1.0 / count._data.item()
+        return self.momentum or 0.0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the normalised input; in training, update the running statistics."""
+        self._check_input_dim(input)
+        mean, var = self.running_mean, self.running_var
+        factor = 0.0 if self.momentum is None else self.momentum
+        if self.training:
+            if self.track_running_stats:
+                factor = self._next_factor()
+            else:
+                mean = var = None
+        return F.batch_norm(input, mean, var, self.weight, self.bias,
+                            self.training or (mean is None and var is None), factor, self.eps)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str,
+                              local_metadata: dict[str, Any], *rest: Any) -> None:
+        """Load; files from before version 2 have no num_batches_tracked."""
+        key = prefix + "num_batches_tracked"
+        old = (local_metadata.get("version") or 0) < 2
+        if old and self.track_running_stats and key not in state_dict:
+            count = self.num_batches_tracked
+            state_dict[key] = wrap(np.zeros((), np.int64), None) if count is None else count
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+class BatchNorm1d(_BatchNorm):
+    """Normalise each channel over the batch (and the length); see BatchNorm2d.
+
+    Shape: (N, C) or (N, C, L), the same out. The channels are dim 1, the last one only in 2-D.
+
+    >>> import minigrad as torch
+    >>> torch.nn.BatchNorm1d(2)(torch.tensor([[1., 0.], [3., 0.]]))
+    tensor([[-1.0000,  0.0000],
+            [ 1.0000,  0.0000]], grad_fn=<NativeBatchNormBackward0>)
+    """
+
+    _ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Normalise each channel over the batch and all positions.
+
+    y = (x - mean) / sqrt(var + eps) * weight + bias. In training mean and (biased) variance are the
+    batch's, and running <- (1 - momentum) * running + momentum * batch (with the *unbiased*
+    variance). In eval they are the running ones: eval() matters.
+    Ioffe & Szegedy, "Batch normalization", 2015.
+
+    Args: num_features: C; eps 1e-5; momentum 0.1: the share of the new batch (not of the old
+    value), None for the mean of all batches; affine True: learn weight (1 at first) and bias (0);
+    track_running_stats True: False has no running statistics and uses the batch's in eval, too;
+    bias True. Shape: (N, C, H, W), the same out. ValueError for other ranks and for a batch with
+    one value per channel in training.
+    Relation: InstanceNorm averages over each sample alone, LayerNorm over all of a sample's
+    channels, GroupNorm over groups of them; all three do the same in training and eval.
+
+    >>> import minigrad as torch
+    >>> bn = torch.nn.BatchNorm2d(3)
+    >>> bn(torch.randn(4, 3, 8, 8)).shape, bn.num_batches_tracked
+    (torch.Size([4, 3, 8, 8]), tensor(1))
+    """
+
+    _ranks = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    """Normalise each channel over the batch and all positions of a volume; see BatchNorm2d.
+
+    Shape: (N, C, D, H, W), the same out.
+
+    >>> import minigrad as torch
+    >>> torch.nn.BatchNorm3d(2)(torch.randn(4, 2, 3, 3, 3)).shape
+    torch.Size([4, 2, 3, 3, 3])
+    """
+
+    _ranks = (5,)

@@ -1,0 +1,126 @@
+"""Linear layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..._random import Generator
+from ...tensor import Tensor
+from .. import functional as F
+from .. import init
+from ..parameter import Parameter
+from ._make import initialise, made
+from .module import Module
+
+__all__ = ["Bilinear", "Identity", "Linear", "NonDynamicallyQuantizableLinear"]
+
+
+class Identity(Module):
+    """Return the input. All arguments are accepted, so that it can stand for any layer.
+
+    >>> import minigrad as torch
+    >>> torch.nn.Identity(54, unused=True)(torch.ones(2))
+    tensor([1., 1.])
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input itself."""
+        return input
+
+
+class Linear(Module):
+    """Compute y = x W^T + b along the last dimension.
+
+    Args: in_features; out_features; bias True; device: 'cpu' or None; dtype: of the parameters;
+    generator: for the first values, default the default one.
+    Shape: (*, in_features) -> (*, out_features); weight (out_features, in_features), first values
+    U(-k, k) with k = 1 / sqrt(in_features), as the bias.
+    A softmax or log_softmax does not belong between the last Linear and CrossEntropyLoss.
+
+    >>> import minigrad as torch
+    >>> torch.nn.Linear(20, 30)(torch.randn(128, 20)).shape
+    torch.Size([128, 30])
+    """
+
+    in_features: int
+    out_features: int
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
+                 dtype: Any = None, *, generator: Generator | None = None) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = made(out_features, in_features, device=device, dtype=dtype)
+        self.register_parameter(
+            "bias", made(out_features, device=device, dtype=dtype) if bias else None)
+        initialise(self.reset_parameters, generator)
+
+    def reset_parameters(self) -> None:
+        """Draw new values."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # U(-k, k), k = 1 / sqrt(in_features)
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return x W^T + b."""
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (f"in_features={self.in_features}, out_features={self.out_features}, "
+                f"bias={self.bias is not None}")
+
+
+class NonDynamicallyQuantizableLinear(Linear):
+    """Be a Linear under the name that PyTorch's attention uses for its output projection."""
+
+
+class Bilinear(Module):
+    """Compute y_k = x1^T A_k x2 + b_k along the last dimension.
+
+    Args: in1_features, in2_features, out_features, bias True; device, dtype, generator: see Linear.
+    Shape: (*, in1_features), (*, in2_features) -> (*, out_features). ValueError: in1_features < 1.
+
+    >>> import minigrad as torch
+    >>> torch.nn.Bilinear(2, 3, 4)(torch.randn(5, 2), torch.randn(5, 3)).shape
+    torch.Size([5, 4])
+    """
+
+    in1_features: int
+    in2_features: int
+    out_features: int
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True,
+                 device: Any = None, dtype: Any = None, *,
+                 generator: Generator | None = None) -> None:
+        super().__init__()
+        if in1_features <= 0:
+            raise ValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")
+        self.in1_features, self.in2_features = in1_features, in2_features
+        self.out_features = out_features
+        self.weight = made(out_features, in1_features, in2_features, device=device, dtype=dtype)
+        self.register_parameter(
+            "bias", made(out_features, device=device, dtype=dtype) if bias else None)
+        initialise(self.reset_parameters, generator)
+
+    def reset_parameters(self) -> None:
+        """Draw new values: U(-k, k), k = 1 / sqrt(in1_features)."""
+        bound = 1 / math.sqrt(self.weight.size(1))
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """Return x1^T A x2 + b."""
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+                f"out_features={self.out_features}, bias={self.bias is not None}")

@@ -1,0 +1,166 @@
+"""Losses as layers."""
+
+from __future__ import annotations
+
+import warnings
+
+from ...tensor import Tensor
+from .. import functional as F
+from .module import Module
+
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "L1Loss", "MSELoss", "NLLLoss"]
+
+
+def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """Return the reduction that PyTorch's old pair of switches means; they warn."""
+    if size_average is None and reduce is None:
+        return reduction
+    if reduce is False:
+        reduction = "none"
+    else:
+        reduction = "sum" if size_average is False else "mean"
+    warnings.warn(f"size_average and reduce args will be deprecated, please use "
+                  f"reduction='{reduction}' instead.", UserWarning, stacklevel=4)
+    return reduction
+
+
+class _Loss(Module):
+    """Base of losses: `reduction` is 'mean', 'sum' or 'none' (one loss per element or sample)."""
+
+    reduction: str
+
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None,
+                 reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = _reduction(size_average, reduce, reduction)
+
+
+class _WeightedLoss(_Loss):
+    """Base of losses with a buffer `weight`."""
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction: str = "mean") -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+
+
+class L1Loss(_Loss):
+    """Return the mean of |input - target|.
+
+    Args: reduction 'mean', 'sum' or 'none'; size_average, reduce: its old names, which warn.
+
+    >>> import minigrad as torch
+    >>> torch.nn.L1Loss()(torch.tensor([1., 2.]), torch.tensor([1., 5.]))
+    tensor(1.5000)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.l1_loss(input, target, reduction=self.reduction)
+
+
+class MSELoss(_Loss):
+    """Return the mean of (input - target)^2. Args: see L1Loss. Shapes that differ warn.
+
+    >>> import minigrad as torch
+    >>> torch.nn.MSELoss()(torch.tensor([1., 2.]), torch.tensor([1., 4.]))
+    tensor(2.)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.mse_loss(input, target, reduction=self.reduction)
+
+
+class NLLLoss(_WeightedLoss):
+    """Return -input[target], for log-probabilities and class numbers.
+
+    Args: weight: one per class (the mean is weighted, too); ignore_index -100: a target that does
+    not count; reduction: see L1Loss. Shape: (N, C, ...) and (N, ...), or (C) and ().
+
+    >>> import minigrad as torch
+    >>> torch.nn.NLLLoss()(torch.tensor([[-1., -2.]]), torch.tensor([1]))
+    tensor(2.)
+    """
+
+    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None,
+                 ignore_index: int = -100, reduce: bool | None = None,
+                 reduction: str = "mean") -> None:
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index,
+                          reduction=self.reduction)
+
+
+class CrossEntropyLoss(_WeightedLoss):
+    """Return -log softmax(input)[target]: it is LogSoftmax and NLLLoss in one.
+
+    The input are the raw scores: a Softmax before it is a bug.
+    Args: weight, ignore_index, reduction: see NLLLoss; label_smoothing 0: this share of the target
+    goes to all classes alike (Szegedy et al. 2016). Shape: (N, C, ...) and class numbers (N, ...),
+    or probabilities of the input's shape.
+
+    >>> import minigrad as torch
+    >>> torch.nn.CrossEntropyLoss()(torch.tensor([[10., 0., 0.]]), torch.tensor([0]))
+    tensor(9.0833e-05)
+    """
+
+    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None,
+                 ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+                 label_smoothing: float = 0.0) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index,
+                               reduction=self.reduction, label_smoothing=self.label_smoothing)
+
+
+class BCELoss(_WeightedLoss):
+    """Return -(t log p + (1 - t) log(1 - p)) for probabilities p and targets t in [0, 1].
+
+    The logarithms are cut at -100. Args: weight: factors that broadcast to the input; reduction:
+    see L1Loss. For raw scores use BCEWithLogitsLoss: it does not overflow.
+
+    >>> import minigrad as torch
+    >>> torch.nn.BCELoss()(torch.tensor([0.5, 1.0]), torch.tensor([1., 0.]))
+    tensor(50.3466)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """Return BCELoss of sigmoid(input), computed from the raw scores without overflow.
+
+    Args: weight: factors; reduction: see L1Loss; pos_weight: factor of the positive term, one per
+    class: above 1 it raises recall. Both are buffers.
+
+    >>> import minigrad as torch
+    >>> torch.nn.BCEWithLogitsLoss()(torch.tensor([0.]), torch.tensor([1.]))
+    tensor(0.6931)
+    """
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction: str = "mean",
+                 pos_weight: Tensor | None = None) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.binary_cross_entropy_with_logits(input, target, self.weight,
+                                                  pos_weight=self.pos_weight,
+                                                  reduction=self.reduction)
