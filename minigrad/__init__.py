@@ -45,11 +45,11 @@ from .ops.fill import (
     arange, empty, empty_like, empty_strided, eye, full, full_like, linspace, logspace, ones,
     ones_like, tril_indices, triu_indices, zeros, zeros_like,
 )
-from .ops.fill import range_ as range
-
 from .ops.random import (
-    bernoulli, multinomial, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm,
+    bernoulli, multinomial, normal, rand, rand_like, randint, randint_like, randn, randn_like,
+    randperm,
 )
+from .ops.fill import range_ as range
 
 # ---- elementwise
 from .ops.arithmetic import (
@@ -87,6 +87,15 @@ from .ops.special import atan as arctan
 from .ops.special import atan2 as arctan2
 from .ops.special import atanh as arctanh
 
+# ---- indices
+from .ops.masked import argwhere, masked_scatter, masked_select, nonzero
+from .ops.scatter import (
+    gather, index_add, index_copy, index_fill, index_select, put, scatter, scatter_add, take,
+    take_along_dim,
+)
+from .ops.scatter_reduce import scatter_reduce
+from .ops.index import put_index as index_put
+
 # ---- linear algebra
 from .ops.linalg import bmm, dot, matmul, mm, mv, vdot
 
@@ -104,10 +113,15 @@ from .ops.search import bincount, bucketize, histc, searchsorted, unique, unique
 from .ops.sort import argsort, kthvalue, median, msort, nanmedian, sort, topk
 
 # ---- shapes
+from .ops.arrange import (
+    as_strided, block_diag, diag, diag_embed, diagflat, diagonal, flip, fliplr, flipud, roll, rot90,
+    tril, triu,
+)
 from .ops.join import (
     cat, chunk, column_stack, concat, concatenate, dsplit, dstack, hsplit, hstack, row_stack, split,
     split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
 )
+from .ops.repeat import cartesian_prod, combinations, meshgrid, repeat_interleave, tile
 from .ops.shape import (
     adjoint, atleast_1d, atleast_2d, atleast_3d, broadcast_shapes, broadcast_tensors, broadcast_to,
     flatten, moveaxis, movedim, permute, ravel, reshape, squeeze, swapaxes, swapdims, t, transpose,

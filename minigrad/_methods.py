@@ -17,8 +17,24 @@ import numpy as np
 from . import _dtype
 from ._check import dim as check_dim
 from ._check import sizes, tensor
-from .ops import convert, fill, join, linalg, random, reduce, shape, slicing
-from .views import inplace
+from .ops import (
+    arrange,
+    convert,
+    create,
+    fill,
+    index,
+    join,
+    linalg,
+    masked,
+    random,
+    reduce,
+    repeat,
+    shape,
+    slicing,
+)
+from .ops import scatter as at
+from .ops import scatter_reduce as reducing
+from .views import inplace, reshaped
 
 
 def _inplace(function: Any) -> Callable[..., Any]:
@@ -243,7 +259,87 @@ class Methods:
     select = slicing.select
     narrow = slicing.narrow
 
+    tril = arrange.tril
+    triu = arrange.triu
+    tril_ = _inplace(arrange.tril)
+    triu_ = _inplace(arrange.triu)
+    fliplr = arrange.fliplr
+    flipud = arrange.flipud
+    rot90 = arrange.rot90
+    roll = arrange.roll
+    diag = arrange.diag
+    diagflat = arrange.diagflat
+    diagonal = arrange.diagonal
+    diag_embed = arrange.diag_embed
+    unfold = arrange.unfold
+    as_strided = arrange.as_strided
+    repeat_interleave = repeat.repeat_interleave
+
+    def flip(self, *dims: Any) -> Any:
+        """Return a copy with the order reversed along the given dimensions."""
+        return arrange.flip(self, sizes(dims))
+
+    def repeat(self, *sizes_: Any) -> Any:
+        """Return the tensor repeated as a whole along each dimension."""
+        return repeat.repeat(self, sizes(sizes_))
+
+    def tile(self, *dims: Any) -> Any:
+        """Return the tensor repeated along each dimension; missing leading repeats are 1."""
+        return repeat.tile(self, sizes(dims))
+
+    # ---- in place, without moving memory
+    def squeeze_(self, dim: Any = None) -> Any:
+        """Remove dimensions of size 1 from this tensor itself."""
+        return reshaped(self, shape.squeeze, dim)
+
+    def unsqueeze_(self, dim: Any) -> Any:
+        """Insert a dimension of size 1 into this tensor itself."""
+        return reshaped(self, shape.unsqueeze, dim)
+
+    def transpose_(self, dim0: Any, dim1: Any) -> Any:
+        """Swap two dimensions of this tensor itself."""
+        return reshaped(self, shape.transpose, dim0, dim1)
+
+    swapaxes_ = swapdims_ = transpose_
+
+    def t_(self) -> Any:
+        """Transpose this matrix itself."""
+        return reshaped(self, shape.t)
+
+    # ---- at indices
+    gather = at.gather
+    scatter = at.scatter
+    scatter_ = at.scatter_
+    scatter_add = at.scatter_add
+    scatter_add_ = _inplace(at.scatter_add)
+    scatter_reduce = reducing.scatter_reduce
+    scatter_reduce_ = reducing.scatter_reduce_
+    index_select = at.index_select
+    index_add = at.index_add
+    index_add_ = _inplace(at.index_add)
+    index_copy = at.index_copy
+    index_copy_ = _inplace(at.index_copy)
+    index_fill = at.index_fill
+    index_fill_ = _inplace(at.index_fill)
+    take = at.take
+    put = at.put
+    put_ = _inplace(at.put)
+    take_along_dim = at.take_along_dim
+    index_put = index.put_index
+    index_put_ = index.put_index_
+    masked_select = masked.masked_select
+    masked_scatter = masked.masked_scatter
+    masked_scatter_ = _inplace(masked.masked_scatter)
+    nonzero = masked.nonzero
+    argwhere = masked.argwhere
+
     # ---- new tensors like this one
+    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None,
+                   requires_grad: Any = False) -> Any:
+        """Return a tensor of the data, in this tensor's dtype unless one is given."""
+        kind = _dtype.from_numpy[self._data.dtype] if dtype is None else dtype
+        return create.tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
+
     new_zeros = fill.new_zeros
     new_ones = fill.new_ones
     new_empty = fill.new_empty

@@ -192,4 +192,19 @@ def check_result(made: Op, x: Any, y: np.ndarray) -> None:
             f"{made.name}, which returns a new tensor")
 
 
+def reshaped(x: Any, function: Any, *options: Any) -> Any:
+    """Turn `x` itself into what a view op makes of it (squeeze_, t_, ...); no memory moves."""
+    made = function.op
+    if state.grad and type(x._node if x._base is None else x._base._node) is Leaf:
+        raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place "
+                           f"operation: {made.name}_ would change the shape of a tensor whose "
+                           f"gradient is wanted; use {made.name}")
+    view = function(x, *options)
+    x._data, x._node = view._data, view._node
+    if x._base is not None:
+        x._chain = view._chain
+    wrote(x, made.name + "_")
+    return x
+
+
 engine.refresh = refresh

@@ -1,0 +1,125 @@
+"""Elements chosen by conditions: masked_select, masked_scatter, nonzero, one_hot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .._check import broadcast_error
+from .._dtype import dtype_of
+from ..engine import op, wrap
+from .choose import masked_fill
+from .shape import reshape
+from .slicing import fill_index
+
+ndarray = np.ndarray
+
+
+def _check_mask(name: str, mask: ndarray) -> None:
+    if mask.dtype.kind != "b":
+        raise RuntimeError(f"{name}: expected BoolTensor for mask, got {dtype_of(mask)}")
+
+
+@op(input=lambda g, mask, input_shape:
+    _masked_place(g, mask, np.broadcast_shapes(input_shape, mask.shape)), mask=None,
+    explain=broadcast_error)
+def masked_select(input: Any, mask: Any) -> Any:
+    """Return the elements where the bool tensor `mask` is true, as a vector.
+
+    >>> import minigrad as torch
+    >>> x = torch.tensor([3., -1., 2.])
+    >>> torch.masked_select(x, x > 0)
+    tensor([3., 2.])
+    """
+    _check_mask("masked_select", mask)
+    shape = np.broadcast_shapes(input.shape, mask.shape)
+    return np.broadcast_to(input, shape)[np.broadcast_to(mask, shape)]
+
+
+@op(value=lambda g, mask: masked_select(g, mask), mask=None, shown="MaskedScatterBackward0")
+def _masked_place(value: Any, mask: Any, shape: tuple[int, ...]) -> Any:
+    y = np.zeros(shape, value.dtype)
+    y[np.broadcast_to(mask, shape)] = value
+    return y
+
+
+@op(input=lambda g, mask: masked_fill(g, mask, 0.0), mask=None,
+    source=lambda g, mask, source_shape: _padded(masked_select(g, mask), source_shape),
+    explain=broadcast_error)
+def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
+    """Return a copy with the elements of `source`, in order, where `mask` is true.
+
+    >>> import minigrad as torch
+    >>> torch.masked_scatter(torch.zeros(3), torch.tensor([True, False, True]), torch.ones(2))
+    tensor([1., 0., 1.])
+    """
+    _check_mask("masked_scatter", mask)
+    if source.dtype != input.dtype:
+        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got "
+                           f"{dtype_of(input)} and {dtype_of(source)}")
+    shape = np.broadcast_shapes(input.shape, mask.shape)
+    y, where = np.array(np.broadcast_to(input, shape)), np.broadcast_to(mask, shape)
+    count = int(np.count_nonzero(where))
+    if source.size < count:
+        raise RuntimeError(f"Number of elements of source < number of ones in mask: {source.size} "
+                           f"and {count}")
+    y[where] = source.reshape(-1)[:count]
+    return y
+
+
+def _padded(g: Any, shape: tuple[int, ...]) -> Any:
+    size = 1
+    for n in shape:
+        size *= n
+    return reshape(fill_index(g, (size,), (slice(0, g.shape[0]),)), shape)
+
+
+def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
+    """Return the indices of the elements that are not zero: one row each, or a tuple of vectors.
+
+    >>> import minigrad as torch
+    >>> torch.nonzero(torch.tensor([[0, 2], [3, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
+    array = _check.tensor(input, "nonzero")._data
+    if as_tuple:
+        return tuple(wrap(i, None) for i in np.nonzero(np.atleast_1d(array)))
+    made = wrap(np.argwhere(array).astype(np.int64, copy=False), None)
+    return made if out is None else out.copy_(made)
+
+
+def argwhere(input: Any) -> Any:
+    """Return the indices of the elements that are not zero, one row each."""
+    return nonzero(input)
+
+
+def one_hot(tensor: Any, num_classes: int = -1) -> Any:
+    """Return int64 rows with a 1 at each class index: (*) gives (*, num_classes).
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.one_hot(torch.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    array = _check.tensor(tensor, "one_hot", "tensor")._data
+    if array.dtype != np.int64:
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got "
+                           f"{dtype_of(array)}")
+    if not array.size and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor: give "
+                           "num_classes")
+    if array.size and array.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if num_classes == -1:
+        num_classes = int(array.max()) + 1
+    elif num_classes < 1:
+        raise RuntimeError(f"num_classes should be positive, got {num_classes}")
+    elif array.size and array.max() >= num_classes:
+        raise RuntimeError(f"Class values must be smaller than num_classes: {int(array.max())} >= "
+                           f"{num_classes}")
+    y = np.zeros((*array.shape, num_classes), np.int64)
+    np.put_along_axis(y, array[..., None], 1, -1)
+    return wrap(y, None)
