@@ -33,12 +33,21 @@ def kept(shape: tuple[int, ...], dim: Any) -> tuple[int, ...]:
 
 def unreduced(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """Return the result of a reduction as with keepdim=True, so that it broadcasts to `shape`."""
-    return g if keepdim else view(g, kept(shape, dim))
+    if keepdim:
+        return g
+    return g.reshape(kept(shape, dim)) if type(g) is ndarray else view(g, kept(shape, dim))
 
 
 def restore(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """Spread the gradient of a reduction over the reduced dimensions again."""
-    return expand(unreduced(g, shape, dim, keepdim), shape)
+    g = unreduced(g, shape, dim, keepdim) if dim is not None or keepdim else g
+    if type(g) is not ndarray:  # a tensor, or a NumPy scalar
+        return expand(g, shape)
+    if math.prod(shape) > 4096:
+        return np.broadcast_to(g, shape)
+    out = np.empty(shape, g.dtype)  # for small arrays faster than to set up a broadcast view
+    out[...] = g
+    return out
 
 
 def count(shape: tuple[int, ...], dim: Any) -> int:
@@ -138,9 +147,6 @@ def _moments(x: ndarray, dim: Any, correction: float) -> tuple[Any, Any]:
     Two passes, and the second is corrected for the rounding of the mean (Chan, Golub and LeVeque,
     "Algorithms for Computing the Sample Variance", 1983).
     """
-    if x.dtype.kind != "f":
-        raise RuntimeError(f"std and var only support floating point dtypes, got "
-                           f"{_dtype.dtype_of(x)}; convert with .float()")
     axes, n = all_axes(dim, x.ndim), count(x.shape, dim)
     x = wide(x)
     m = np.add.reduce(x, axes, keepdims=True) / x.dtype.type(n)
@@ -205,6 +211,9 @@ def _spread(function: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool, c
             out: Any = None) -> Any:
     """Sort out the two spellings of var and std: (dim, unbiased, keepdim), or correction=."""
     name = function.op.name
+    if input._data.dtype.kind != "f":
+        raise RuntimeError(f"{name}(): std and var only support floating point dtypes, got "
+                           f"{input.dtype}; convert with .float()")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
