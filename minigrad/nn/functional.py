@@ -20,14 +20,17 @@ from ..ops.adaptive_pool import (
     adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
     adaptive_max_pool2d, adaptive_max_pool3d,
 )
+from ..ops.attention import scaled_dot_product_attention
 from ..ops.conv import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
 )
 from ..ops.cross_entropy import cross_entropy, nll_loss
+from ..ops.distance import cosine_similarity, pairwise_distance
 from ..ops.dropout import (
     alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout,
 )
 from ..ops.elementwise import sigmoid, tanh
+from ..ops.embedding import embedding, one_hot
 from ..ops.linalg import linear
 from ..ops.loss import (
     binary_cross_entropy, binary_cross_entropy_with_logits, huber_loss, kl_div, l1_loss, mse_loss,
