@@ -264,7 +264,10 @@ def fold(value: Any, shape: tuple[int, ...], dimension: int, size: int, step: in
 @op(input=lambda g, input_shape, size, stride, storage_offset:
     add_strided(g, input_shape, size, stride, storage_offset), view=True)
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int = 0) -> Any:
-    """Return the view of the memory with these sizes and strides (in elements); row-major only."""
+    """Return the view of a row-major tensor's memory with these sizes and strides (in elements).
+
+    `storage_offset` counts from the tensor's first element.
+    """
     places = _places(input, size, stride, storage_offset)
     if places.size and int(places.max()) >= input.size:
         raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "

@@ -14,7 +14,7 @@ from .index import take_index
 from .join import stack
 from .reduce import sum
 from .scatter import index_select
-from .shape import expand, permute, reshape, row_major, unsqueeze
+from .shape import expand, reshape, row_major, unsqueeze
 
 ndarray = np.ndarray
 
@@ -118,9 +118,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
                                f"got shape {list(x.shape)}")
     n = len(tensors)
     if indexing == "xy" and n > 1:
-        grids = list(meshgrid(tensors[1], tensors[0], *tensors[2:], indexing="ij"))
-        order = (1, 0, *range(2, n))
-        return tuple(permute(grids[k], order) for k in order)
+        grids = meshgrid(tensors[1], tensors[0], *tensors[2:], indexing="ij")
+        return (grids[1], grids[0], *grids[2:])
     shape = tuple(x._data.size for x in tensors)
     return tuple(expand(reshape(x, tuple(-1 if k == i else 1 for k in range(n))), shape)
                  for i, x in enumerate(tensors))
@@ -140,4 +139,6 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
                            f"{r}")
     pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     chosen = np.array(list(pick(range(len(input)), r)), np.int64).reshape(-1, r)
-    return take_index(input, (chosen,)) if r else take_index(input, (np.zeros(0, np.int64),))
+    if not r:
+        return input[:0]
+    return stack([take_index(input, (chosen[:, k],)) for k in range(r)], 1)

@@ -294,7 +294,8 @@ def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
 
 
 @op(input=lambda g, dim, index: index_fill(g, dim, index, 0.0), index=None,
-    value=lambda g, dim, index: index_select(g, dim, index))
+    value=lambda g, dim, index: index_select(g, dim, index),
+    shown=lambda value: f"IndexFillBackward{int(type(value) is ndarray)}")
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """Return a copy with a number written at an index vector along `dim`.
 
