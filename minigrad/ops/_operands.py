@@ -12,6 +12,11 @@ from .. import _dtype
 
 ndarray = np.ndarray
 F = TypeVar("F", bound=Callable[..., Any])
+# as Any, because NumPy's stubs know no keepdims that is a variable
+add_reduce: Any = np.add.reduce
+maximum_reduce: Any = np.maximum.reduce
+minimum_reduce: Any = np.minimum.reduce
+multiply_reduce: Any = np.multiply.reduce
 _NUMBERS = (float, int)
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 

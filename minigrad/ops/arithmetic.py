@@ -19,7 +19,8 @@ ndarray = np.ndarray
 # ----------------------------------------------------------------------- quotients, remainders
 def true_divide(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return `input / other`; an older name of `div` without rounding."""
-    return div(input, other) if out is None else div(input, other, out=out)
+    to: Any = {} if out is None else {"out": out}
+    return div(input, other, **to)
 
 
 @op(input=underived("floor_divide"), other=underived("floor_divide"),

@@ -40,8 +40,8 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     """
     if input is None and other is None:
         return tuple(wrap(i, None) for i in np.nonzero(condition._data))
-    return _where(condition, input, other) if out is None else _where(condition, input, other,
-                                                                      out=out)
+    to = {} if out is None else {"out": out}
+    return _where(condition, input, other, **to)
 
 
 def _fill_where(input: ndarray, mask: Any, value: Any) -> None:

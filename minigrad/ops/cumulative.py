@@ -10,7 +10,7 @@ import numpy as np
 from .. import _check, _dtype, return_types
 from ..engine import op
 from ._along import add_along
-from ._operands import floating, numpy_names
+from ._operands import floating, multiply_reduce, numpy_names
 from .compare import ne
 from .elementwise import mul
 from .join import cat
@@ -153,7 +153,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
         raise TypeError(f"prod(): dim must be one int or None, got {type(dim).__name__}")
     x = _counted(input, dtype)
     axes = None if dim is None else all_axes(dim, x.ndim)
-    return np.multiply.reduce(wide(x), axes, keepdims=keepdim).astype(x.dtype, copy=False)
+    return multiply_reduce(wide(x), axes, keepdims=keepdim).astype(x.dtype, copy=False)
 
 
 @prod.fused  # type: ignore[attr-defined]
@@ -198,13 +198,15 @@ def cummax(input: Any, dim: int, *, out: Any = None) -> Any:
     >>> torch.cummax(torch.tensor([1., 3., 2.]), dim=0).values
     tensor([1., 3., 3.])
     """
-    return return_types.cummax(_cummax(input, dim) if out is None else _cummax(input, dim, out=out))
+    to = {} if out is None else {"out": out}
+    return return_types.cummax(_cummax(input, dim, **to))
 
 
 @numpy_names
 def cummin(input: Any, dim: int, *, out: Any = None) -> Any:
     """Return the running minima along `dim` and their indices as (values, indices)."""
-    return return_types.cummin(_cummin(input, dim) if out is None else _cummin(input, dim, out=out))
+    to = {} if out is None else {"out": out}
+    return return_types.cummin(_cummin(input, dim, **to))
 
 
 # ------------------------------------------------------------------------------------- logsumexp

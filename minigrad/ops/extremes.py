@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check, engine, return_types
 from ..engine import op
 from ._along import put_along
-from ._operands import numpy_names
+from ._operands import maximum_reduce, minimum_reduce, numpy_names
 from .choose import _where, maximum, minimum
 from .elementwise import div
 from .reduce import all_axes, sum, unreduced
@@ -40,13 +40,13 @@ def share_evenly(g: Any, input: Any, y: Any) -> Any:
 @op(input=share_evenly, shown="MaxBackward1")
 def _max(input: Any) -> Any:
     refuse_empty("max", input, None)
-    return np.maximum.reduce(input, None)
+    return maximum_reduce(input, None)
 
 
 @op(input=share_evenly, shown="MinBackward1")
 def _min(input: Any) -> Any:
     refuse_empty("min", input, None)
-    return np.minimum.reduce(input, None)
+    return minimum_reduce(input, None)
 
 
 # ------------------------------------------------------------- over one dimension, with the index
@@ -61,8 +61,9 @@ def _pick(name: str, x: ndarray, dim: int, keepdim: bool) -> tuple[Any, Any]:
     refuse_empty(name, x, dim)
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    find, reduce = (np.argmax, np.maximum) if name == "max" else (np.argmin, np.minimum)
-    return reduce.reduce(x, dim, keepdims=keepdim), find(x, dim, keepdims=keepdim)
+    if name == "max":
+        return maximum_reduce(x, dim, keepdims=keepdim), np.argmax(x, dim, keepdims=keepdim)
+    return minimum_reduce(x, dim, keepdims=keepdim), np.argmin(x, dim, keepdims=keepdim)
 
 
 @op(input=lambda g, input_shape, indices, dim, keepdim:
@@ -139,7 +140,7 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     tensor([7., 5.])
     """
     refuse_empty("amax", input, dim)
-    return np.maximum.reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
+    return maximum_reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
 
 
 @op(input=_share)
@@ -151,7 +152,7 @@ def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     tensor(1.)
     """
     refuse_empty("amin", input, dim)
-    return np.minimum.reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
+    return minimum_reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
 
 
 @op(input=lambda g, input, y, dim, keepdim: _share(g[0], input, y[0], dim, keepdim)
@@ -159,7 +160,7 @@ def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
 def _aminmax(input: Any, dim: Any, keepdim: bool) -> Any:
     refuse_empty("aminmax", input, dim)
     axes = all_axes(dim, input.ndim)
-    return [f.reduce(input, axes, keepdims=keepdim) for f in (np.minimum, np.maximum)]
+    return [f(input, axes, keepdims=keepdim) for f in (minimum_reduce, maximum_reduce)]
 
 
 @numpy_names

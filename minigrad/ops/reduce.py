@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import op
-from ._operands import floating, numpy_names
+from ._operands import add_reduce, floating, maximum_reduce, numpy_names
 from .choose import _where
 from .elementwise import exp
 from .shape import expand, view
@@ -64,8 +64,8 @@ def total(x: Any, dim: Any, keepdim: bool) -> Any:
     """Return the sum over `dim`, added up in at least float32."""
     axes = None if dim is None else all_axes(dim, x.ndim)
     if x.dtype.itemsize == 2:
-        return np.add.reduce(x, axes, np.float32, keepdims=keepdim).astype(x.dtype)
-    return np.add.reduce(x, axes, keepdims=keepdim)
+        return add_reduce(x, axes, np.float32, keepdims=keepdim).astype(x.dtype)
+    return add_reduce(x, axes, keepdims=keepdim)
 
 
 def _cast_first(input: Any, dtype: Any) -> Any:
@@ -86,7 +86,7 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     if input.dtype.kind == "f":
         return total(input, dim, keepdim)
     axes = None if dim is None else all_axes(dim, input.ndim)
-    return np.add.reduce(input, axes, np.int64 if dtype is None else None, keepdims=keepdim)
+    return add_reduce(input, axes, np.int64 if dtype is None else None, keepdims=keepdim)
 
 
 @op(input=lambda g, input, dim, keepdim: _where(
@@ -100,7 +100,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """
     input = _cast_first(input, dtype)
     if input.dtype.kind != "f":
-        return np.add.reduce(input, None if dim is None else all_axes(dim, input.ndim), np.int64,
+        return add_reduce(input, None if dim is None else all_axes(dim, input.ndim), np.int64,
                              keepdims=keepdim)
     return total(np.where(np.isnan(input), input.dtype.type(0), input), dim, keepdim)
 
@@ -122,7 +122,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
         raise RuntimeError(f"mean(): could not infer output dtype. Input dtype must be a floating "
                            f"point dtype, got {_dtype.dtype_of(input)}; convert with .float()")
     axes = None if dim is None else all_axes(dim, input.ndim)
-    y = np.add.reduce(wide(input), axes, keepdims=keepdim)
+    y = add_reduce(wide(input), axes, keepdims=keepdim)
     return (y / count(input.shape, dim)).astype(input.dtype, copy=False)
 
 
@@ -149,10 +149,10 @@ def _moments(x: ndarray, dim: Any, correction: float) -> tuple[Any, Any]:
     """
     axes, n = all_axes(dim, x.ndim), count(x.shape, dim)
     x = wide(x)
-    m = np.add.reduce(x, axes, keepdims=True) / x.dtype.type(n)
+    m = add_reduce(x, axes, keepdims=True) / x.dtype.type(n)
     d = x - m
-    rest = np.add.reduce(d, axes, keepdims=True)
-    squares = np.add.reduce(np.square(d), axes, keepdims=True) - rest * rest / x.dtype.type(n)
+    rest = add_reduce(d, axes, keepdims=True)
+    squares = add_reduce(np.square(d), axes, keepdims=True) - rest * rest / x.dtype.type(n)
     return np.maximum(squares, 0) / x.dtype.type(max(n - correction, 0)), m
 
 
@@ -292,9 +292,9 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     y = floating(input)
     x = wide(y)
     axes = all_axes(dim, x.ndim)
-    top = np.maximum.reduce(x, axes, keepdims=True, initial=-np.inf)
+    top = maximum_reduce(x, axes, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, x.dtype.type(0))
-    found = np.log(np.add.reduce(np.exp(x - top), axes, keepdims=True)) + top
+    found = np.log(add_reduce(np.exp(x - top), axes, keepdims=True)) + top
     return _finished(found, y, dim, keepdim)
 
 
@@ -338,4 +338,4 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
     tensor([1, 2])
     """
     axes = None if dim is None else all_axes(dim, input.ndim)
-    return np.add.reduce(input != 0, axes, np.int64)
+    return add_reduce(input != 0, axes, np.int64)

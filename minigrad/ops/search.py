@@ -71,7 +71,7 @@ def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: 
 # ------------------------------------------------------------------------------------- searching
 def _search(edges: ndarray, values: Any, right: bool) -> ndarray:
     """Return NumPy's searchsorted, row by row when the edges have more than one dimension."""
-    side = "right" if right else "left"
+    side: Any = "right" if right else "left"
     if edges.ndim == 1:
         return np.asarray(np.searchsorted(edges, values, side))
     if not isinstance(values, ndarray) or edges.shape[:-1] != values.shape[:-1]:

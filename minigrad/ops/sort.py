@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check, return_types
 from ..engine import op
 from ._along import put_along
-from ._operands import numpy_names
+from ._operands import add_reduce, numpy_names
 from .extremes import refuse_empty, share_evenly, to_index
 
 ndarray = np.ndarray
@@ -156,7 +156,7 @@ def _middle(x: ndarray, dim: int, keepdim: bool, ignore_nan: bool) -> tuple[Any,
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
     nans = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, np.bool_)
-    count = np.add.reduce(nans, dim, np.int64, keepdims=True)
+    count = add_reduce(nans, dim, np.int64, keepdims=True)
     size = x.shape[dim]
     if ignore_nan:
         return _nth(x, np.maximum(size - count - 1, 0) // 2, dim, keepdim)

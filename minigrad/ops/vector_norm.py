@@ -9,13 +9,13 @@ import numpy as np
 
 from .. import _dtype
 from ..engine import op
-from ._operands import numpy_names
+from ._operands import add_reduce, maximum_reduce, minimum_reduce, numpy_names
 from .choose import _where, zero
 from .elementwise import abs, div, pow, sign
 from .reduce import all_axes, sum, unreduced, wide
 
 ndarray = np.ndarray
-_EXTREMES = {math.inf: np.maximum, -math.inf: np.minimum}
+_EXTREMES = {math.inf: maximum_reduce, -math.inf: minimum_reduce}
 
 
 def _norm_rule(g: Any, input: Any, y: Any, ord: float, dim: Any, keepdim: bool) -> Any:
@@ -59,19 +59,19 @@ def linalg_vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = 
 
 def _norm(x: ndarray, ord: float, axes: tuple[int, ...], keepdim: bool) -> Any:
     if ord == 2:
-        return np.sqrt(np.add.reduce(np.square(x), axes, keepdims=keepdim))
+        return np.sqrt(add_reduce(np.square(x), axes, keepdims=keepdim))
     if ord == 0:
-        return np.add.reduce(x != 0, axes, x.dtype, keepdims=keepdim)
+        return add_reduce(x != 0, axes, x.dtype, keepdims=keepdim)
     size = np.absolute(x)
     if ord in _EXTREMES:
         if not all(x.shape[i] for i in axes):
             raise RuntimeError(f"linalg.vector_norm cannot compute the {ord} norm on an empty "
                                f"tensor because the operation does not have an identity; shape "
                                f"{list(x.shape)}")
-        return _EXTREMES[ord].reduce(size, axes, keepdims=keepdim)
+        return _EXTREMES[ord](size, axes, keepdims=keepdim)
     if ord == 1:
-        return np.add.reduce(size, axes, keepdims=keepdim)
-    total = np.add.reduce(np.power(size, x.dtype.type(ord)), axes, keepdims=keepdim)
+        return add_reduce(size, axes, keepdims=keepdim)
+    total = add_reduce(np.power(size, x.dtype.type(ord)), axes, keepdims=keepdim)
     return np.power(total, x.dtype.type(1 / ord))
 
 
