@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels import _correlate
+from minigrad.kernels import _correlate, _winograd
 from minigrad.kernels._threads import one_blas_thread
 from minigrad.kernels.lowering import Ints, lowering, output_size
 
@@ -70,12 +70,33 @@ def conv(
     if not w.size:
         y[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(out))
     elif y.size:
-        if bias is not None:
-            bias = bias.astype(dtype, copy=False).reshape(groups, -1, 1)
-        plan = lowering(x.shape[2:], w.shape[2:], stride, padding, dilation, out)
-        x = _split(x, groups, dtype)
-        _correlate.correlate(plan, x, _taps(w, groups, dtype), bias, _flat(y, groups, dtype))
+        _compute(x, w, stride, padding, dilation, groups, bias, y)
     return y.astype(result, copy=False)
+
+
+def _compute(
+    x: np.ndarray,
+    w: np.ndarray,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+    bias: np.ndarray | None,
+    y: np.ndarray,
+) -> None:
+    """Write the convolution into y, in the dtype of y; every array has elements."""
+    x = x.astype(y.dtype, copy=False)
+    if bias is not None:
+        bias = bias.astype(y.dtype, copy=False)
+    out = y.shape[2:]
+    if _winograd.applies(x, w, stride + dilation, groups, out):
+        bias = None if bias is None else bias.reshape(-1, 1, 1)
+        _winograd.correlate(x, w.astype(y.dtype, copy=False), padding, bias, y)
+        return
+    bias = None if bias is None else bias.reshape(groups, -1, 1)
+    plan = lowering(x.shape[2:], w.shape[2:], stride, padding, dilation, out)
+    taps, results = _taps(w, groups, y.dtype), _flat(y, groups, y.dtype)
+    _correlate.correlate(plan, _split(x, groups, y.dtype), taps, bias, results)
 
 
 def conv_input(
@@ -140,9 +161,7 @@ def _correlate_flipped(
     turned = turned.reshape(-1, *turned.shape[2:])
     margin = tuple((k - 1) * d - p for k, d, p in zip(kernel, dilation, padding, strict=True))
     unit = (1,) * len(kernel)
-    plan = lowering(g.shape[2:], kernel, unit, margin, dilation, dx.shape[2:])
-    taps, g = _taps(turned, groups, dx.dtype), _split(g, groups, dx.dtype)
-    _correlate.correlate(plan, g, taps, None, _flat(dx, groups, dx.dtype))
+    _compute(g, turned, unit, margin, dilation, groups, None, dx)
 
 
 def conv_weight(

@@ -43,7 +43,7 @@ def output_size(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilati
     return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
 
 
-def _inside(count: int, step: int, offset: int, size: int) -> tuple[slice, slice]:
+def inside(count: int, step: int, offset: int, size: int) -> tuple[slice, slice]:
     """Return the slices of those i in range(count) and i * step + offset in range(size)."""
     first = max(0, -(offset // step))
     last = min(count, (size - 1 - offset) // step + 1)
@@ -75,10 +75,10 @@ class Lowering:
         # (phase, j, slices of the lowered batch, slices of x)
         self.copies: list[tuple[int, int, Any, Any]] = []
         for f, (j, tap) in product(range(self.phases), enumerate(np.ndindex(*kernel[1:]))):
-            axes = [_inside(self.rows, stride[0], phases[f] - padding[0], spatial[0])]
+            axes = [inside(self.rows, stride[0], phases[f] - padding[0], spatial[0])]
             for a, t in enumerate(tap, start=1):
                 offset = t * dilation[a] - padding[a]
-                axes.append(_inside(out[a], stride[a], offset, spatial[a]))
+                axes.append(inside(out[a], stride[a], offset, spatial[a]))
             target, source = zip(*axes, strict=True)
             self.copies.append((f, j, (..., *target), (..., *source)))
         grid = (self.rows, *out[1:])
@@ -89,6 +89,7 @@ class Lowering:
         # taps and positions tile x: the lowered batch is x with its axes in another order
         ones, zeros = (1,) * len(out), (0,) * len(out)
         self.patches = kernel == stride != ones and (padding, dilation) == (zeros, ones)
+        self.patches &= all(k * o <= n for k, o, n in zip(kernel, out, spatial, strict=True))
         same = stride == ones and out[1:] == spatial[1:] and out[-1] <= LONG
         self.shifts = self._find_shifts(kernel, padding, dilation, out) if same else []
 

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from minigrad.kernels import _chunks, _correlate, _product, _threads, lowering
+from minigrad.kernels import _chunks, _correlate, _product, _threads, _winograd, lowering
 from minigrad.kernels.conv import conv, conv_bias, conv_input, conv_weight, output_size
 
 # name: (N, C, spatial, K, kernel, stride, padding, dilation, groups)
@@ -49,6 +49,7 @@ CASES = {
     "one-image-pointwise": (1, 3, (7, 6), 4, (1, 1), (1, 1), (0, 0), (1, 1), 1),
     "one-image-depthwise": (1, 3, (9, 6), 3, (3, 3), (1, 1), (1, 1), (1, 1), 3),
     "one-image-patches": (1, 3, (9, 6), 4, (3, 2), (3, 2), (0, 0), (1, 1), 1),
+    "one-image-padded-patches": (1, 3, (4,), 2, (3,), (3,), (3,), (1,), 1),
     "one-image-3d": (1, 2, (5, 4, 3), 3, (3, 3, 2), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
     "no-images": (0, 3, (5, 5), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "no-outputs": (2, 3, (5, 5), 0, (3, 3), (1, 1), (1, 1), (1, 1), 1),
@@ -158,6 +159,12 @@ PATHS = {
     "bands": {(_chunks, "PIECE"): 1},
     "bands-and-stack": {(_chunks, "PIECE"): 1, (_correlate, "method"): "stack"},
     "short-rows-only": {(lowering, "LONG"): 0},
+    "winograd": {(_winograd, "CHANNELS"): 1, (_winograd, "SMALLEST"): 1},
+    "winograd-one-image-a-chunk": {
+        (_winograd, "CHANNELS"): 1,
+        (_winograd, "SMALLEST"): 1,
+        (_winograd, "CHUNK_BYTES"): 1,
+    },
     "tiles": {(_product, "tiling"): True, (_product, "VOLUME"): 400},
     "no-tiles": {(_product, "tiling"): False},
 }
@@ -214,6 +221,19 @@ def test_dtypes(name, dtype):
         np.testing.assert_array_equal(got, want)
 
 
+def test_forced_paths_differ(force):
+    """The paths are not the same computation: their float32 roundings are not equal."""
+    case = (3, 16, (12, 12), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1)
+    x, w, _ = large_samples(case)
+    results = []
+    for path in ("sum", "stack", "winograd"):
+        force(path)
+        results.append(conv(x, w, *case[5:]))
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert (results[i] != results[j]).any()
+        np.testing.assert_allclose(results[i], results[j], rtol=0, atol=1e-4)
+
+
 def test_float16_is_rounded_once():
     # 2048 + 1 + 1 + 1 + 1 needs a partial sum that float16 cannot hold
     x = np.array([[[2048, 1, 1, 1, 1]]], np.float16)
@@ -226,7 +246,7 @@ STRIDED = ["1d", "1d-valid", "2d", "stride-2", "stride-is-kernel", "groups", "de
 
 
 @pytest.mark.parametrize("name", [*STRIDED, "pointwise", "column-kernel", "one-image"])
-@pytest.mark.parametrize("path", ["chosen", "stack", "sum", "bands", "wide"])
+@pytest.mark.parametrize("path", ["chosen", "stack", "sum", "bands", "wide", "winograd"])
 def test_any_strides(name, path, force):
     force(path)
     case = CASES[name]
@@ -250,7 +270,9 @@ def test_broadcast_and_read_only_inputs():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bias(name):
+@pytest.mark.parametrize("path", ["chosen", "sum", "stack", "bands", "winograd"])
+def test_bias(name, path, force):
+    force(path)
     case = CASES[name]
     x, w, _ = samples(case)
     _, _, spatial, filters, _, *options = case
@@ -309,6 +331,7 @@ LARGE = {
     "strided": (10, 24, (17, 16), 32, (3, 3), (2, 2), (1, 1), (1, 1), 1),
     "depthwise": (8, 32, (24, 24), 32, (3, 3), (1, 1), (1, 1), (1, 1), 32),
     "pointwise": (8, 32, (16, 16), 64, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "many-channels": (5, 64, (13, 16), 72, (3, 3), (1, 1), (2, 1), (1, 1), 1),
     "one-image": (1, 32, (40, 40), 48, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "3d": (5, 8, (8, 9, 10), 16, (3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
 }
