@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Plan:
     """What one op keeps, and which rules it runs, when a given set of inputs needs gradients."""
 
-    __slots__ = ("direct", "fetch", "names", "needs", "positions", "rules", "shapes", "sources",
+    __slots__ = ("direct", "fetch", "freed", "names", "needs", "positions", "rules", "shapes", "sources",
                  "tensors", "y")
 
     def __init__(self, op: Op, mask: int) -> None:
@@ -44,6 +44,7 @@ class Plan:
             if op.backward is None:
                 rule, used = op.rules[i]
                 self.rules.append((rule, [self.names.index(name) for name in used]))
+        self.freed = [k for k, name in enumerate(self.names) if name not in op.shown_names]
         self.fetch = [self.names.index(name) for name in op.backward_names]
 
 

@@ -229,7 +229,7 @@ class Node(GradFn):
     def gradients(self, g: Any, create: bool, wanted: Sequence[bool] | None) -> Sequence[Any]:
         """Return one gradient (or None) per parent: arrays, or tensors when `create`."""
         saved, op, plan = self.saved, self.op, self.plan
-        if saved is None:
+        if self.versions is None:
             raise RuntimeError(
                 f"Trying to backward through the graph a second time: the values that {op.name} "
                 f"({self.name()}) saved were freed by the first backward. Call the first one with "
@@ -249,10 +249,15 @@ class Node(GradFn):
         if op.variadic:  # one rule returns the gradients of all tensors of the sequence
             rule, used = plan.rules[0]
             return rule(g, *[saved[k] for k in used])
-        if wanted is None:
-            return [rule(g, *[saved[k] for k in used]) for rule, used in plan.rules]
-        return [rule(g, *[saved[k] for k in used]) if want else None
-                for (rule, used), want in zip(plan.rules, wanted, strict=True)]
+        grads = []
+        for k, (rule, used) in enumerate(plan.rules):
+            if wanted is not None and not wanted[k]:
+                grads.append(None)
+            elif len(used) == 1:
+                grads.append(rule(g, saved[used[0]]))
+            else:
+                grads.append(rule(g, *map(saved.__getitem__, used)))
+        return grads
 
     def tensors(self) -> list[Any]:
         """Return the saved values as tensors that are tied to their places on the tape."""
@@ -279,9 +284,9 @@ class Node(GradFn):
     def release(self) -> None:
         """Drop what was saved; a later backward through this node is refused."""
         if self.saved:
-            if self.op.shown_names:
-                self.meta = {**(self.meta or {}), "name": self.name()}
-            self.saved = None
+            self.versions = None
+            for k in self.plan.freed:
+                self.saved[k] = None
 
 
 class Pick(Node):
@@ -324,65 +329,59 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: Sequence[Any] | None = None
     try:
         for node, g in roots:
             if needed is None or node in needed:
-                deliver(node, g, grads, owned, pending, ready)
+                grads[node] = g if node not in grads else grads[node] + g
+                if node not in pending:
+                    pending[node] = 0
+                    heapq.heappush(ready, (node.key, node))
         while ready:
             node = heapq.heappop(ready)[1]
             g = grads.pop(node, None)
-            if g is None:  # no gradient came: the nodes below must not wait for one
-                for parent in node.parents:
-                    if parent is not None and (needed is None or parent in needed):
-                        deliver(parent, None, grads, owned, pending, ready)
-                continue
-            if type(g) is Slot:
-                g = g.complete(node, create)
-            if node.hooks is not None or node.retain is not None:
-                g = run_hooks(node, g, create)
-            if targets is not None and node in targets:
-                found[node] = g
-            if type(node) is Leaf:
-                if targets is None:
-                    grads[node] = None
-                    node.accumulate(g, create)
-                continue
+            outcome: Any = None  # stays None if no gradient came: nobody below must wait for one
             wanted = None if needed is None else [p in needed for p in node.parents]
-            if wanted is not None and True not in wanted:
-                continue
-            outcome = node.gradients(g, create, wanted)
-            g = None
-            if anomaly.on:
-                anomaly.after_backward(node, outcome)
-            if not keep:
-                node.release()
+            if g is not None:
+                if type(g) is Slot:
+                    g = g.complete(node, create)
+                if node.hooks is not None or node.retain is not None:
+                    g = run_hooks(node, g, create)
+                if targets is not None and node in targets:
+                    found[node] = g
+                if type(node) is Leaf:
+                    if targets is None:
+                        node.accumulate(g, create)
+                    continue
+                if wanted is None or True in wanted:
+                    outcome = node.gradients(g, create, wanted)
+                    if anomaly.on:
+                        anomaly.after_backward(node, outcome)
+                    if not keep:
+                        node.release()
+                g = None
             for k, parent in enumerate(node.parents):
-                if parent is not None and (needed is None or wanted[k]):  # type: ignore[index]
-                    d = outcome[k]
-                    if d is not None and type(d) is not Slot:
+                if parent is None or not (wanted is None or wanted[k]):
+                    continue
+                d = None if outcome is None else outcome[k]
+                if d is not None:
+                    if type(d) is not Slot and (create or d.dtype is not parent.dtype
+                                                or d.shape != parent.shape):
                         d = settle(d, parent, create)
-                    deliver(parent, d, grads, owned, pending, ready)
-            d = outcome = None  # a leaf may take over a gradient that nobody else holds
+                    before = grads.get(parent)
+                    if before is None:
+                        grads[parent] = d
+                    elif parent in owned and before.ndim:
+                        before += d
+                    else:  # the first sum is never in place: others may hold `before`
+                        grads[parent] = before + d
+                        if type(before) is ndarray:
+                            owned.add(parent)
+                left = pending[parent] = pending[parent] - 1
+                if not left:
+                    heapq.heappush(ready, (parent.key, parent))
+            d = before = outcome = None  # a leaf may take over a gradient that nobody else holds
     finally:
         unhush(loud)
         state.grad = previous
         state.arrays -= 1
     return found
-
-
-def deliver(node: Any, g: Any, grads: dict[Any, Any], owned: set[Any], pending: dict[Any, int],
-            ready: list[tuple[int, Any]]) -> None:
-    """Add one gradient to a node's; when it was the last one, the node is ready."""
-    if g is not None:
-        before = grads.get(node)
-        if before is None:
-            grads[node] = g
-        elif node in owned and before.ndim:
-            before += g
-        else:  # the first sum is never in place: others may hold `before`
-            grads[node] = before + g
-            if type(before) is ndarray:
-                owned.add(node)
-    pending[node] -= 1
-    if not pending[node]:
-        heapq.heappush(ready, (node.key, node))
 
 
 def settle(d: Any, parent: Any, create: bool) -> Any:

@@ -36,6 +36,7 @@ class GradFn:
     plan: Any
     parents: Any
     saved: Any
+    versions: Any
     meta: dict[str, Any] | None
 
     def name(self) -> str:
@@ -43,8 +44,6 @@ class GradFn:
         op = self.op
         if not op.shown_names:
             return op.shown
-        if self.saved is None:
-            return (self.meta or {})["name"]
         return op.shown(*[self.saved[self.plan.names.index(name)] for name in op.shown_names])
 
     @property
@@ -58,7 +57,7 @@ class GradFn:
         return tuple(edge(parents.get(i)) for i, bit in self.op.bits if bit)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_") and self.saved is not None:
+        if name.startswith("_saved_") and self.versions is not None:
             key = {"result": "y", "self": "input"}.get(name[7:], name[7:])
             if key in self.plan.names:
                 return self.tensors()[self.plan.names.index(key)]
@@ -121,7 +120,7 @@ class Leaf:
         with _accumulating:
             if self.grad is None:
                 if not create:
-                    if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 4:
+                    if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 3:
                         g = np.array(g, order="C")  # someone else holds it
                     g = wrap(g, None)
                 self.grad = g

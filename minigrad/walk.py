@@ -10,14 +10,10 @@ LEAF = -(1 << 62)  # the keys of leaves lie below this: they are served at once 
 
 
 def edges(roots: Sequence[tuple[Any, Any]], needed: set[Any] | None) -> dict[Any, int]:
-    """Count, for every node that the sweep will reach, the gradients that it must wait for."""
+    """Count, for every node below the roots, the gradients that it must wait for."""
     pending: dict[Any, int] = {}
-    stack = []
-    for node, _ in roots:
-        if needed is None or node in needed:
-            if node not in pending:
-                stack.append(node)
-            pending[node] = pending.get(node, 0) + 1
+    stack = list({node for node, _ in roots if needed is None or node in needed})
+    begun = set(stack)
     while stack:
         for parent in stack.pop().parents:
             if parent is None or (needed is not None and parent not in needed):
@@ -26,7 +22,8 @@ def edges(roots: Sequence[tuple[Any, Any]], needed: set[Any] | None) -> dict[Any
                 pending[parent] += 1
             else:
                 pending[parent] = 1
-                stack.append(parent)
+                if parent not in begun:
+                    stack.append(parent)
     return pending
 
 

@@ -397,3 +397,21 @@ def test_public_ops_refuse_arrays_and_numbers():
         torch.ones(2).sum(dimension=0)
     with pytest.raises(TypeError, match="multiple values"):
         torch.ones(2).sum(0, dim=0)
+
+
+def test_a_gradient_is_taken_over_only_if_nobody_else_holds_it():
+    made, kept = [], []
+
+    def fresh(g):
+        array = np.array(g) * 2
+        made.append(id(array))
+        return array
+
+    double = engine.op(input=lambda g: fresh(g))(lambda input: input * 2)
+    x = leaf(1.0, 2.0)
+    double(x).backward(torch.ones(2, dtype=torch.float64))
+    assert id(x.grad._data) == made[0]  # taken over, not copied
+    x.grad = None
+    x.register_hook(kept.append)
+    double(x).backward(torch.ones(2, dtype=torch.float64))
+    assert not np.shares_memory(x.grad._data, kept[0]._data)

@@ -87,7 +87,7 @@ class FunctionNode(Node):
 
     def unpack(self) -> tuple[Any, ...]:
         """Return what was saved as tensors; check that nothing has changed it since."""
-        if self.saved is None:
+        if self.versions is None:
             raise RuntimeError(
                 f"Trying to backward through the graph a second time: the tensors that "
                 f"{self.name()} saved were freed by the first backward. Call the first one with "
@@ -162,7 +162,7 @@ class FunctionNode(Node):
 
     def release(self) -> None:
         if self.saved:
-            self.saved = None
+            self.saved = self.versions = None
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
