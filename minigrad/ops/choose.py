@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,16 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op, wrap
+from ..kernels.select import drop, keep
 from ._operands import as_dtype, pair, tensors
 
 ndarray = np.ndarray
+
+
+def _zeroes(number: Any, x: Any) -> bool:
+    """Tell whether a choice is between floating values and +0.0, as in most derivative rules."""
+    return (type(number) is float and number == 0.0 and math.copysign(1.0, number) > 0
+            and type(x) is ndarray and x.dtype.kind == "f")
 
 
 @op(condition=None, input=lambda g, condition: _where(condition, g, 0.0),
@@ -20,6 +28,11 @@ def _where(condition: Any, input: Any, other: Any) -> Any:
     if type(condition) is ndarray and condition.dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor "
                            f"with dtype {_dtype.dtype_of(condition)}; compare it with 0 first")
+    if type(condition) is ndarray:
+        if _zeroes(other, input):
+            return keep(input, condition)
+        if _zeroes(input, other):
+            return drop(other, condition)
     return np.where(condition, *pair(input, other))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from .. import _random, views
 from .._check import floats
 from ..engine import op
+from ..kernels.select import drop
 from .choose import _where as where
 from .shape import view
 
@@ -28,7 +29,12 @@ def bend(value: Any, by: Any, slope: Any) -> Any:
 
 
 # ------------------------------------------------------------------------- the relu family
-@op(input=lambda g, y: where(y <= 0, 0.0, g))
+def _stopped(g: Any, mask: Any) -> Any:
+    """Return the gradient with zeros where the mask holds: at once on arrays, as an op else."""
+    return drop(g, mask) if type(g) is ndarray else where(mask, 0.0, g)
+
+
+@op(input=lambda g, y: _stopped(g, y <= 0))
 def relu(input: Any) -> Any:
     """Return max(input, 0), elementwise; nan stays nan and the slope at 0 is 0.
 

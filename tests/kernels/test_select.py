@@ -1,0 +1,43 @@
+"""keep and drop against np.where, bit for bit: sizes, dtypes, strides, inf, nan, -0."""
+
+import numpy as np
+import pytest
+
+from minigrad.kernels.select import SMALL, drop, keep
+
+
+def values(shape, dtype):
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    flat = x.reshape(-1)
+    flat[::5], flat[1::7], flat[2::11], flat[3::13] = np.inf, -np.inf, np.nan, -0.0
+    return x
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(), (0,), (3, 5), (SMALL,), (SMALL + 1,), (9, 17, 33)])
+def test_contiguous(shape, dtype):
+    x = values(shape, dtype) if shape not in ((), (0,)) else np.full(shape, np.inf, dtype)
+    mask = np.random.default_rng(1).random(shape) < 0.5
+    zero = dtype(0)
+    for found, expected in ((keep(x, mask), np.where(mask, x, zero)),
+                            (drop(x, mask), np.where(mask, zero, x))):
+        assert found.dtype == dtype
+        assert found.shape == shape
+        assert found.tobytes() == expected.tobytes()
+
+
+def test_strided_values_and_masks_and_untouched_inputs():
+    x, mask = values((64, 100), np.float32), np.random.default_rng(1).random((64, 100)) < 0.3
+    before = x.copy(), mask.copy()
+    for v, m in ((x.T, mask.T), (x[:, ::-1], mask), (x[::-1, :], mask[:, ::-1]),
+                 (np.broadcast_to(x[0], x.shape), mask)):
+        assert keep(v, m).tobytes() == np.where(m, v, np.float32(0)).tobytes()
+        assert drop(v, m).tobytes() == np.where(m, np.float32(0), v).tobytes()
+    assert x.tobytes() == before[0].tobytes()
+    assert mask.tobytes() == before[1].tobytes()
+
+
+def test_shapes_broadcast():
+    x, mask = values((64, 100), np.float32), np.arange(100) % 3 == 0
+    assert keep(x, mask).tobytes() == np.where(mask, x, np.float32(0)).tobytes()
+    assert drop(x[0], mask.reshape(1, -1) & np.ones((64, 1), bool)).shape == (64, 100)
