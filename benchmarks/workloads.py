@@ -191,14 +191,14 @@ def transformer(torch, channels, heads, blocks, tokens, batch, vocabulary):
     class GPT(nn.Module):
         def __init__(self):
             super().__init__()
-            self.table = nn.Parameter(numbers(torch, vocabulary, channels))
+            self.embedding = nn.Embedding(vocabulary, channels)
             self.place = nn.Parameter(torch.zeros(tokens, channels))
             self.blocks = nn.Sequential(*[Block() for _ in range(blocks)])
             self.norm = nn.LayerNorm(channels)
             self.head = nn.Linear(channels, vocabulary)
 
         def forward(self, text):
-            x = self.table[text] + self.place
+            x = self.embedding(text) + self.place
             return self.head(self.norm(self.blocks(x))).view(-1, vocabulary)
 
     model = GPT()
