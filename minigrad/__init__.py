@@ -39,7 +39,9 @@ from .modes import (
 
 # ---- creation
 from .ops.create import (
-    as_tensor, asarray, from_dlpack, from_numpy, frombuffer, scalar_tensor, tensor,
+    BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor,
+    LongTensor, ShortTensor, as_tensor, asarray, from_dlpack, from_numpy, frombuffer, scalar_tensor,
+    tensor,
 )
 from .ops.fill import (
     arange, empty, empty_like, empty_strided, eye, full, full_like, linspace, logspace, ones,
@@ -128,6 +130,22 @@ from .ops.shape import (
     unflatten, unsqueeze,
 )
 from .ops.slicing import narrow, select
+from .ops.info import (
+    is_complex, is_floating_point, is_same_size, is_storage, is_tensor, numel, result_type,
+    typename,
+)
+
+# ---- neural networks (the rest is in nn.functional)
+from .ops.activation import celu, selu
+from .ops.conv import (
+    conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
+)
+from .ops.distance import cosine_similarity, pairwise_distance
+from .ops.norm import group_norm, layer_norm, rms_norm
+from .ops.piecewise import hardshrink, prelu, relu, rrelu, threshold
+from .ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+from .ops.adaptive_pool import adaptive_avg_pool1d
+from .ops.softmax import log_softmax, softmax
 
 # ---- files
 from . import serialization

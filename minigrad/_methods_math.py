@@ -14,8 +14,10 @@ from .ops import (
     elementwise,
     errorfunction,
     extremes,
+    piecewise,
     reduce,
     search,
+    softmax,
     special,
     vector_norm,
 )
@@ -260,3 +262,11 @@ class MathMethods:
     def where(self, condition: Any, other: Any) -> Any:
         """Return this tensor where `condition` holds, `other` elsewhere."""
         return choose.where(condition, self, other)
+
+    # ---- activations that are methods
+    relu = piecewise.relu
+    relu_ = _inplace(piecewise.relu)
+    prelu = piecewise.prelu
+    hardshrink = piecewise.hardshrink
+    log_softmax = softmax.log_softmax
+    softmax = softmax.softmax

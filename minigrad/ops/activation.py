@@ -13,17 +13,14 @@ import numpy as np
 from .. import _check, views
 from .._check import floats
 from ..engine import op
+from ..kernels import special
 from .choose import _where as where
 from .elementwise import abs, exp, sigmoid, tanh
-from .index import select_index
 from .piecewise import bend
+from .reduce import wide
+from .slicing import select_index
 
 ndarray = np.ndarray
-
-
-def wide(x: ndarray) -> ndarray:
-    """Return float16 as float32: formulas of several steps round once, at their end."""
-    return x.astype(np.float32) if x.dtype.itemsize == 2 else x
 
 
 # ------------------------------------------------------------------------------ the elu family
@@ -99,22 +96,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
 
 
 # ------------------------------------------------------------------ products with a soft gate
-def _gelu_slope(input: Any, approximate: str) -> Any:
-    if approximate == "none":
-        return normal_cdf(input) + input * _density(input)
-    inner = _GELU * (input + 0.044715 * (input * input * input))
-    t = tanh(inner)
-    return 0.5 * (1 + t) + 0.5 * input * (1 - t * t) * (_GELU * (1 + 0.134145 * (input * input)))
-
-
-class special:
-    """Stand-in until the kernels are there."""
-
-    _erf = np.frompyfunc(math.erf, 1, 1)
-
-    @staticmethod
-    def normal_cdf(x: Any) -> Any:
-        return (0.5 * (1 + special._erf(x / math.sqrt(2)))).astype(x.dtype)
+_GELU = math.sqrt(2 / math.pi)
 
 
 def _density(x: Any) -> Any:
@@ -122,16 +104,21 @@ def _density(x: Any) -> Any:
     return exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
 
 
-_GELU = math.sqrt(2 / math.pi)
+@op(input=lambda g, input: g * ((2 - input * input) * _density(input)))
+def gelu_slope(input: Any) -> Any:
+    """Return the derivative of the exact gelu, Phi(x) + x phi(x)."""
+    return special.gelu_slope(input)
 
 
-@op(input=lambda g, input: g * _density(input))
-def normal_cdf(input: Any) -> Any:
-    """Return the distribution function of the standard normal distribution."""
-    return special.normal_cdf(input)
+def _gelu_rule(g: Any, input: Any, approximate: str) -> Any:
+    if approximate == "none":
+        return g * gelu_slope(input)
+    t = tanh(_GELU * (input + 0.044715 * (input * input * input)))
+    inner = _GELU * (1 + 0.134145 * (input * input))
+    return g * (0.5 * (1 + t) + 0.5 * input * (1 - t * t) * inner)
 
 
-@op(input=lambda g, input, approximate: g * _gelu_slope(input, approximate))
+@op(input=_gelu_rule)
 def gelu(input: Any, *, approximate: str = "none") -> Any:
     """Return input * Phi(input), Phi the distribution function of the standard normal.
 
@@ -143,16 +130,15 @@ def gelu(input: Any, *, approximate: str = "none") -> Any:
     tensor([-0.1587,  1.9545])
     """
     floats("gelu", input)
-    x = wide(input)
     if approximate == "none":
-        y = x * special.normal_cdf(x)
-    elif approximate == "tanh":
+        return special.gelu(input)
+    if approximate == "tanh":
+        x = wide(input)
         y = np.tanh(_GELU * (x + 0.044715 * (x * x * x)))
         y += 1
         y *= 0.5 * x
-    else:
-        raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return y.astype(input.dtype, copy=False)
+        return y.astype(input.dtype, copy=False)
+    raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
 def _silu_slope(input: Any) -> Any:

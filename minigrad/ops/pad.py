@@ -50,7 +50,7 @@ def _sources(size: int, before: int, after: int, mode: str) -> ndarray:
 
 def _shown(pad: Ints, mode: str) -> str:
     if mode == "circular":
-        return "CopySlices"
+        return "torch::autograd::CopySlices"
     return f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pad) // 2}DBackward0"
 
 

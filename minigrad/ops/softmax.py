@@ -20,13 +20,19 @@ ndarray = np.ndarray
 @op(input=lambda g, y, dim: (g - sum(g * y, dim, True)) * y)
 def _softmax(input: Any, dim: int) -> Any:
     floats("softmax", input)
-    return kernel.softmax(input, _check.dim(dim, input.ndim))
+    dim = _check.dim(dim, input.ndim)
+    if not input.ndim:
+        return kernel.softmax(input[None], 0)[0]
+    return kernel.softmax(input, dim)
 
 
 @op(input=lambda g, y, dim: g - exp(y) * sum(g, dim, True))
 def _log_softmax(input: Any, dim: int) -> Any:
     floats("log_softmax", input)
-    return kernel.log_softmax(input, _check.dim(dim, input.ndim))
+    dim = _check.dim(dim, input.ndim)
+    if not input.ndim:
+        return kernel.log_softmax(input[None], 0)[0]
+    return kernel.log_softmax(input, dim)
 
 
 def softmax(input: Any, dim: int, dtype: Any = None) -> Any:

@@ -1,0 +1,143 @@
+"""Scaled dot product attention: averages of values, weighted by the likeness of query and key."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..engine import op, wrap
+from .choose import _where as where
+from .dropout import dropout
+from .linalg import matmul
+from .repeat import repeat_interleave
+from .shape import transpose
+from .softmax import softmax
+
+ndarray = np.ndarray
+
+
+def _weights(query: Any, key: Any, bias: Any, scale: float, dead: Any) -> Any:
+    """Return softmax(query key^T scale + bias), and zeros in rows that may attend to nothing."""
+    scores = matmul(query * scale, transpose(key, -2, -1))
+    if bias is not None:
+        scores = scores + bias
+    if dead is None:
+        return softmax(scores, -1)
+    return where(dead, 0.0, softmax(where(dead, 0.0, scores), -1))
+
+
+def _attention_name(query_shape: tuple[int, ...], value_shape: tuple[int, ...]) -> str:
+    if len(query_shape) == 4 and query_shape[-1] == value_shape[-1]:
+        return "ScaledDotProductFlashAttentionForCpuBackward0"
+    return "MmBackward0" if len(query_shape) == 2 else "UnsafeViewBackward0"
+
+
+@op(query=None, key=None, value=None, bias=None, smooth="weights", aux="dead",
+    reference=lambda query, key, value, bias, scale, dead: matmul(
+        _weights(query, key, bias, scale, dead), value),
+    shown=_attention_name)
+def _attention(query: Any, key: Any, value: Any, bias: Any, scale: float) -> Any:
+    weights = np.matmul(query * query.dtype.type(scale), key.swapaxes(-2, -1))
+    if bias is not None:
+        weights = weights + bias
+    top = np.maximum.reduce(weights, -1, keepdims=True, initial=-np.inf)
+    dead = top == -np.inf
+    dead = dead if dead.any() else None
+    weights = weights - (top if dead is None else np.where(dead, 0, top).astype(top.dtype))
+    np.exp(weights, out=weights)
+    sums = np.add.reduce(weights, -1, keepdims=True)
+    weights /= sums if dead is None else np.where(dead, 1, sums).astype(sums.dtype)
+    return np.matmul(weights, value), dead, weights
+
+
+@_attention.fused
+def _(g: Any, query: Any, key: Any, value: Any, scale: float, weights: Any, needs: Any) -> Any:
+    # y = P v with P = softmax(S), S = q k^T scale + bias: dv = P^T g, dP = g v^T,
+    # dS = P (dP - sum(dP P)), dq = dS k scale, dk = dS^T q scale, dbias = dS
+    dv = np.matmul(weights.swapaxes(-2, -1), g) if needs[2] else None
+    if not (needs[0] or needs[1] or needs[3]):
+        return None, None, dv, None
+    ds = np.matmul(g, value.swapaxes(-2, -1))
+    ds -= np.add.reduce(ds * weights, -1, keepdims=True)
+    ds *= weights
+    scale = weights.dtype.type(scale)
+    dq = np.matmul(ds, key) * scale if needs[0] else None
+    dk = np.matmul(ds.swapaxes(-2, -1), query) * scale if needs[1] else None
+    return dq, dk, dv, ds if needs[3] else None
+
+
+def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None,
+                                 dropout_p: float = 0.0, is_causal: bool = False, *,
+                                 scale: float | None = None, enable_gqa: bool = False,
+                                 generator: Any = None) -> Any:
+    """Return softmax(query key^T * scale + mask) value.
+
+    Vaswani et al., Attention Is All You Need, 2017. query (..., L, E), key (..., S, E), value
+    (..., S, V) give (..., L, V). `attn_mask`: bool (True: may attend) or numbers to add;
+    `is_causal`: query i sees keys 0 to i. `dropout_p` is applied whenever it is not 0. scale=None
+    means 1 / sqrt(E). `enable_gqa`: key and value may have fewer heads (dim -3), which are
+    repeated. Rows that may attend to nothing give zeros.
+
+    >>> import minigrad as torch
+    >>> x = torch.tensor([[1., 0.], [0., 1.]])
+    >>> torch.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+    tensor([[1.0000, 0.0000],
+            [0.3302, 0.6698]])
+    """
+    _check(query, key, value, attn_mask)
+    if enable_gqa:
+        key, value = _repeat_heads(query, key, value)
+    bias = _bias(query, key, attn_mask, is_causal)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if dropout_p == 0:
+        return _attention(query, key, value, bias, scale)
+    weights = _weights(query, key, bias, scale, _dead(bias))
+    return matmul(dropout(weights, dropout_p, True, generator=generator), value)
+
+
+def _dead(bias: Any) -> Any:
+    """Return the rows in which every key is forbidden, or None."""
+    if bias is None:
+        return None
+    dead = np.all(bias._data == -np.inf, -1, keepdims=True)
+    return wrap(dead, None) if dead.any() else None
+
+
+def _check(query: Any, key: Any, value: Any, mask: Any) -> None:
+    where = "scaled_dot_product_attention"
+    shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise RuntimeError(f"{where}: Expected query, key and value of at least 2 dimensions, "
+                           f"(..., length, features), got {shapes}")
+    if len({query.dtype, key.dtype, value.dtype}) > 1 or query._data.dtype.kind != "f":
+        raise RuntimeError(f"{where}: Expected query, key and value of the same floating dtype, got"
+                           f" {query.dtype}, {key.dtype} and {value.dtype}")
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(f"{where}: Expected query and key with as many features (dim -1), and "
+                           f"key and value of the same length (dim -2), got {shapes}")
+    if mask is not None and mask._data.dtype not in (np.bool_, np.float32, query._data.dtype):
+        raise RuntimeError(f"{where}: Expected attn_mask of dtype bool or {query.dtype} as the "
+                           f"query, got {mask.dtype}")
+
+
+def _repeat_heads(query: Any, key: Any, value: Any) -> tuple[Any, Any]:
+    """Repeat the heads of key and value until there are as many as the query has."""
+    heads, of_key, of_value = query.shape[-3], key.shape[-3], value.shape[-3]
+    if heads % of_key or heads % of_value:
+        raise RuntimeError(f"scaled_dot_product_attention: the numbers of heads of key and value, "
+                           f"{of_key} and {of_value}, must divide the query's, {heads}")
+    return (repeat_interleave(key, heads // of_key, -3),
+            repeat_interleave(value, heads // of_value, -3))
+
+
+def _bias(query: Any, key: Any, mask: Any, is_causal: bool) -> Any:
+    """Return what is added to the scores: a tensor, or None."""
+    if mask is not None and mask._data.dtype.kind == "b":
+        mask = wrap(np.where(mask._data, 0, -np.inf).astype(query._data.dtype), None)
+    if not is_causal:
+        return mask
+    kept = np.tri(query.shape[-2], key.shape[-2], dtype=bool)
+    causal = wrap(np.where(kept, 0, -np.inf).astype(query._data.dtype), None)
+    return causal if mask is None else mask + causal

@@ -1,0 +1,151 @@
+"""Looking up rows of a table by index, and the table's derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import views
+from ..engine import op, wrap
+
+ndarray = np.ndarray
+
+
+@op(weight=lambda g, weight_shape, indices, factors: _spread(g, indices, factors, weight_shape),
+    indices=None, factors=None)
+def _embedding(weight: Any, indices: Any, factors: Any) -> Any:
+    """Return weight[indices]; `factors` multiply the gradients of the looked up rows."""
+    return weight[indices]
+
+
+@op(value=lambda g, indices, factors: _gather(g, indices, factors), indices=None, factors=None,
+    shown="EmbeddingDenseBackwardBackward0")
+def _spread(value: Any, indices: Any, factors: Any, shape: tuple[int, ...]) -> Any:
+    """Return zeros of `shape` with the rows of factors * value added at their indices."""
+    if factors is not None:
+        value = value * factors
+    y = np.zeros(shape, value.dtype)
+    rows = indices.reshape(-1)
+    if rows.size:
+        order = np.argsort(rows, kind="stable")
+        rows = rows[order]
+        starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
+        value = value.reshape(len(order), *shape[1:])[order]
+        y[rows[starts]] = np.add.reduceat(value, starts, 0)
+    return y
+
+
+@op(weight=lambda g, weight_shape, indices, factors: _spread(g, indices, factors, weight_shape),
+    indices=None, factors=None)
+def _gather(weight: Any, indices: Any, factors: Any) -> Any:
+    """Return factors * weight[indices], the adjoint of `_spread`."""
+    rows = weight[indices]
+    return rows if factors is None else rows * factors
+
+
+def embedding(input: Any, weight: Any, padding_idx: int | None = None,
+              max_norm: float | None = None, norm_type: float = 2.0,
+              scale_grad_by_freq: bool = False, sparse: bool = False) -> Any:
+    """Return the rows weight[input]: input (*) of int64 or int32 gives (*, D) for weight (V, D).
+
+    `padding_idx`: this row gets no gradient. `max_norm`: rows that are looked up are first scaled
+    down, in place, to this norm. `scale_grad_by_freq`: divide a row's gradient by how often it
+    occurs in the input. Sparse gradients do not exist here: sparse=True raises RuntimeError.
+    IndexError for indices outside of [0, V).
+
+    >>> import minigrad as torch
+    >>> table = torch.tensor([[1., 2.], [3., 4.]])
+    >>> torch.nn.functional.embedding(torch.tensor([1, 1]), table)
+    tensor([[3., 4.],
+            [3., 4.]])
+    """
+    if sparse:
+        raise RuntimeError("embedding: sparse=True needs sparse tensors, which minigrad does not "
+                           "have; use sparse=False")
+    padding_idx = _check_padding(padding_idx, weight)
+    indices = _checked("embedding", input, weight)
+    if max_norm is not None:
+        renormalise(weight, indices, max_norm, norm_type)
+    factors = None
+    if padding_idx is not None or scale_grad_by_freq:
+        factors = _factors(indices, weight._data.dtype, padding_idx, scale_grad_by_freq)
+    return _embedding(weight, input, factors)
+
+
+def _check_padding(padding_idx: int | None, weight: Any) -> int | None:
+    if padding_idx is None:
+        return None
+    rows = weight.shape[0]
+    if not -rows <= padding_idx < rows:
+        raise AssertionError(f"Padding_idx must be within num_embeddings: {padding_idx} for "
+                             f"{rows} rows")
+    return padding_idx % rows
+
+
+def _checked(where: str, input: Any, weight: Any) -> ndarray:
+    """Return the indices as an array after checking them."""
+    for name, value in (("input", input), ("weight", weight)):
+        if not hasattr(value, "_data"):
+            raise TypeError(f"{where}(): argument '{name}' must be Tensor, not "
+                            f"{type(value).__name__}")
+    indices = input._data
+    if indices.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{where}: Expected indices of dtype int64 or int32, got {input.dtype}; "
+                           f"convert with .long()")
+    if weight.ndim != 2:
+        raise RuntimeError(f"{where}: 'weight' must be 2-D, (rows, features), got shape "
+                           f"{tuple(weight.shape)}")
+    rows = weight.shape[0]
+    if indices.size and not (indices.min() >= 0 and indices.max() < rows):
+        bad = indices[(indices < 0) | (indices >= rows)].flat[0]
+        raise IndexError(f"{where}: index out of range: {bad} for a table of {rows} rows")
+    return indices
+
+
+def _factors(indices: ndarray, dtype: Any, padding_idx: int | None, by_frequency: bool) -> Any:
+    """Return what the gradient of each looked up row is multiplied with."""
+    factors = np.ones(indices.shape, dtype)
+    if by_frequency and indices.size:
+        _, place, count = np.unique(indices, return_inverse=True, return_counts=True)
+        factors /= count[place].reshape(indices.shape)
+    if padding_idx is not None:
+        factors[indices == padding_idx] = 0
+    return wrap(factors[..., None], None)
+
+
+def renormalise(weight: Any, indices: ndarray, max_norm: float, norm_type: float) -> None:
+    """Scale the rows at `indices` down, in place, where their norm is larger than max_norm."""
+    rows = np.unique(indices)
+    table = weight._data
+    norms = np.linalg.norm(table[rows].astype(np.float64), norm_type, 1)
+    large = norms > max_norm
+    scale = (max_norm / (norms[large] + 1e-7)).astype(table.dtype)
+    table[rows[large]] *= scale[:, None]
+    views.wrote(weight, "embedding (max_norm)")
+
+
+def one_hot(tensor: Any, num_classes: int = -1) -> Any:
+    """Return int64 zeros with a 1 at each index: (*) gives (*, num_classes).
+
+    num_classes=-1: one more than the largest index. RuntimeError for other dtypes than int64 and
+    for indices outside of [0, num_classes).
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.one_hot(torch.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    indices = tensor._data
+    if indices.dtype != np.int64:
+        raise RuntimeError(f"one_hot is only applicable to index tensors of dtype int64, got "
+                           f"{tensor.dtype}; convert with .long()")
+    if num_classes == -1:
+        if not indices.size:
+            raise RuntimeError("one_hot: Can not infer the number of classes from an empty tensor; "
+                               "give num_classes")
+        num_classes = int(indices.max()) + 1
+    if indices.size and (indices.min() < 0 or indices.max() >= num_classes):
+        raise RuntimeError(f"one_hot: Class values must be at least 0 and smaller than num_classes="
+                           f"{num_classes}, got {indices.min()} to {indices.max()}")
+    return wrap((indices[..., None] == np.arange(num_classes)).astype(np.int64), None)
