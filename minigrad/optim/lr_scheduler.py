@@ -226,10 +226,8 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         """Return the next rates, each from the present one."""
         present, epoch, low = self._present(), self.last_epoch, self.eta_min
-        if epoch == 0:
-            return present
         if self._is_initial:
-            return self._get_closed_form_lr()
+            return present
         angle = math.pi / self.T_max
         if (epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # the ratio below would be 0 / 0
             return [lr + (base - low) * (1 - math.cos(angle)) / 2

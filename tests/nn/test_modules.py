@@ -54,7 +54,8 @@ def test_values(line, mode):
     for key, value in expected.items():
         assert found[key].shape == value.shape, key
         assert found[key].dtype == value.dtype, key
-        np.testing.assert_allclose(found[key], value, rtol=1e-9, atol=1e-10, err_msg=key)
+        np.testing.assert_allclose(found[key], value, rtol=line.tol, atol=line.tol / 10,
+                                   err_msg=key)
 
 
 @lines
