@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -190,8 +191,14 @@ def vdot(input: Any, other: Any) -> Any:
 def _bias_sum(g: Any) -> Any:
     """Sum the gradient over the rows; a product with ones is faster than NumPy's reduction."""
     if type(g) is ndarray and g.ndim == 2 and g.itemsize > 2:
-        return np.ones(len(g), g.dtype).dot(g)
+        return _ones(len(g), g.dtype).dot(g)
     return g
+
+
+@lru_cache(maxsize=32)
+def _ones(count: int, dtype: np.dtype[Any]) -> ndarray:
+    """Return a vector of ones, made once per batch size; nothing writes to it."""
+    return np.ones(count, dtype)
 
 
 def _linear_name(input_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> str:
