@@ -97,11 +97,8 @@ class Boundary:
     def begin(self, gradients: list[Any]) -> list[Any]:
         """Run in backward when the inputs' gradients are complete."""
         positions = self.at_inputs or []
-        if self.grad_output is None:
-            raise RuntimeError(
-                f"{type(self.module).__name__}: a full backward hook saw the gradient of an input "
-                f"before that of the outputs. The inputs must not be used for anything else than "
-                f"the module's computation, nor the module's inner tensors for a loss.")
+        if self.grad_output is None:  # not through the outputs: a second derivative
+            return gradients
         grad_output, self.grad_output = self.grad_output, None
         given: list[Any] = [None] * self.inputs
         for k, position in enumerate(positions):

@@ -1,0 +1,351 @@
+"""Module: registering, attributes, walking, modes, conversion, copies, printing, error notes."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+
+import pytest
+
+import minigrad as torch
+from minigrad import nn
+from minigrad.nn.modules import module as M
+
+
+class Net(nn.Module):
+    """A small net with a buffer, a parameter of its own and nested layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU())
+        self.head = nn.Linear(3, 2)
+        self.scale = nn.Parameter(torch.ones(2))
+        self.register_buffer("offset", torch.zeros(2))
+        self.register_buffer("scratch", torch.zeros(1), persistent=False)
+
+    def forward(self, x, shift=0.0):
+        return self.head(self.block(x)) * self.scale + self.offset + shift
+
+
+# ---- attributes
+def test_assignment_registers():
+    net = Net()
+    assert [n for n, _ in net.named_parameters()] == [
+        "scale", "block.0.weight", "block.0.bias", "block.1.weight", "block.1.bias",
+        "head.weight", "head.bias"]
+    assert [n for n, _ in net.named_buffers()] == [
+        "offset", "scratch", "block.1.running_mean", "block.1.running_var",
+        "block.1.num_batches_tracked"]
+    assert [n for n, _ in net.named_modules()] == ["", "block", "block.0", "block.1", "block.2",
+                                                   "head"]
+    assert "scratch" not in net.state_dict()
+    assert {"block", "head", "scale", "offset"} <= set(dir(net))
+
+
+@pytest.mark.parametrize(("name", "value", "match"), [
+    ("head", 3, r"'int' as child module 'head' \(torch.nn.Module or None"),
+    ("scale", torch.ones(2), r"'torch.FloatTensor' as parameter 'scale' \(torch.nn.Parameter or"),
+    ("offset", 3, r"'int' as buffer 'offset' \(torch.nn.Buffer, torch.Tensor or None"),
+])
+def test_wrong_kind_is_refused(name, value, match):
+    with pytest.raises(TypeError, match=match):
+        setattr(Net(), name, value)
+
+
+def test_assignment_replaces_kind():
+    """A new kind of value removes the name from its old place; None keeps the place."""
+    net = Net()
+    net.offset = nn.Parameter(torch.ones(2))
+    assert "offset" not in net._buffers
+    assert "offset" in net._parameters
+    net.head = nn.Parameter(torch.ones(1))
+    assert "head" not in net._modules
+    net.scale = nn.Identity()
+    assert "scale" not in net._parameters
+    net.scale = None
+    assert net._modules["scale"] is None
+    net.plain = torch.ones(2)
+    assert "plain" in vars(net)
+    net.plain = nn.Parameter(torch.ones(2))
+    assert "plain" not in vars(net)
+    net.plain = None
+    assert net._parameters["plain"] is None
+    assert "plain" not in dict(net.named_parameters())
+
+
+def test_delete():
+    net = Net()
+    del net.head, net.scale, net.scratch
+    net.register_buffer("scratch", torch.zeros(1))
+    assert "scratch" in net.state_dict()
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'head'"):
+        _ = net.head
+    with pytest.raises(AttributeError):
+        del net.head
+
+
+def test_buffers():
+    """nn.Buffer registers on assignment, is a Tensor, and may be left out of state_dict."""
+    m = nn.Module()
+    m.a = nn.Buffer(torch.ones(2))
+    m.b = nn.Buffer(torch.ones(2), persistent=False)
+    assert list(m.state_dict()) == ["a"]
+    assert type(m.a) is torch.Tensor
+    assert isinstance(m.a, nn.Buffer)
+    assert not isinstance(torch.ones(2), nn.Buffer)
+    m.a = torch.zeros(2)
+    assert list(m.state_dict()) == ["a"]
+
+
+@pytest.mark.parametrize("assign", ["layer", "parameter", "buffer"])
+def test_assignment_before_init(assign):
+    class Forgetful(nn.Module):
+        def __init__(self):
+            values = {"layer": nn.Identity(), "parameter": nn.Parameter(torch.ones(1)),
+                      "buffer": nn.Buffer(torch.ones(1))}
+            self.value = values[assign]
+
+    with pytest.raises(AttributeError, match=r"before Module.__init__\(\) call"):
+        Forgetful()
+
+
+@pytest.mark.parametrize(("error", "match", "act"), [
+    (KeyError, "can.*t contain", lambda m: m.register_buffer("a.b", None)),
+    (KeyError, "can.*t be empty", lambda m: m.register_parameter("", None)),
+    (KeyError, "can.*t contain", lambda m: m.add_module("a.b", nn.Identity())),
+    (KeyError, "already exists", lambda m: m.register_parameter("training", None)),
+    (KeyError, "already exists", lambda m: m.add_module("forward", None)),
+    (TypeError, "should be a string. Got int", lambda m: m.register_buffer(3, None)),
+    (TypeError, "torch Tensor or None", lambda m: m.register_buffer("x", 3)),
+    (TypeError, "torch.nn.Parameter or None", lambda m: m.register_parameter("x", 3)),
+    (TypeError, "int is not a Module subclass", lambda m: m.add_module("x", 3)),
+    (ValueError, "non-leaf", lambda m: m.register_parameter("x", copied_parameter())),
+    (AttributeError, "has no attribute `foo`", lambda m: m.get_parameter("foo.bar")),
+    (AttributeError, "has no attribute `a`", lambda m: m.get_submodule("a")),
+    (AttributeError, "`in_features` is not an nn.Parameter",
+     lambda m: nn.Linear(2, 3).get_parameter("in_features")),
+    (AttributeError, "`weight` is not an nn.Module",
+     lambda m: nn.Linear(2, 3).get_submodule("weight")),
+    (AttributeError, "`weight` is not a buffer", lambda m: nn.Linear(2, 3).get_buffer("weight")),
+    (NotImplementedError, 'missing the required "forward"', lambda m: m(1)),
+    (ValueError, "expected to be boolean", lambda m: m.train(3)),
+    (TypeError, "only accepts floating point", lambda m: m.to(torch.int64)),
+    (RuntimeError, "CPU only", lambda m: m.to("cuda")),
+    (RuntimeError, "CPU only", lambda m: m.cuda()),
+    (RuntimeError, "get_extra_state", lambda m: m.get_extra_state()),
+    (RuntimeError, "set_extra_state", lambda m: m.set_extra_state(1)),
+    (TypeError, "dict-like", lambda m: m.load_state_dict(3)),
+    (TypeError, "positional argument", lambda m: nn.Module(3)),
+])
+def test_refusals(error, match, act):
+    with pytest.raises(error, match=match):
+        act(nn.Module())
+
+
+def copied_parameter():
+    """Return a Parameter that claims to be computed."""
+    p = nn.Parameter(torch.ones(1))
+    p._node = (p * 2)._node
+    return p
+
+
+# ---- walking
+def test_shared_things_come_once():
+    shared = nn.Linear(2, 2)
+    net = nn.Sequential(shared, nn.Identity(), shared)
+    assert len(list(net.parameters())) == 2
+    assert [n for n, _ in net.named_modules()] == ["", "0", "1"]
+    assert [n for n, _ in net.named_children()] == ["0", "1"]
+    assert [n for n, _ in net.named_modules(remove_duplicate=False)] == ["", "0", "1", "2"]
+    assert len(list(net.named_parameters(remove_duplicate=False))) == 4
+    net[1].weight = shared.weight
+    assert len(list(net.parameters())) == 2
+
+
+def test_by_name():
+    net = Net()
+    assert net.get_submodule("block.0") is net.block[0]
+    assert net.get_submodule("") is net
+    assert net.get_parameter("block.0.weight") is net.block[0].weight
+    assert net.get_buffer("block.1.running_var") is net.block[1].running_var
+    net.set_submodule("block.2", nn.Tanh())
+    assert isinstance(net.block[2], nn.Tanh)
+    assert [n for n, _ in net.named_parameters(prefix="net", recurse=False)] == ["net.scale"]
+
+
+def test_apply_and_modes():
+    net, seen = Net(), []
+    assert net.apply(lambda m: seen.append(type(m).__name__)) is net
+    assert seen == ["Linear", "BatchNorm1d", "ReLU", "Sequential", "Linear", "Net"]
+    assert not any(m.training for m in net.eval().modules())
+    assert all(m.training for m in net.train().modules())
+
+
+def test_evaluating_restores_each_flag():
+    net = Net()
+    net.block.eval()
+    before = [m.training for m in net.modules()]
+    with pytest.raises(ZeroDivisionError), net.evaluating() as model:
+        assert model is net
+        assert not any(m.training for m in net.modules())
+        assert torch.is_grad_enabled()
+        raise ZeroDivisionError
+    assert [m.training for m in net.modules()] == before
+
+    @net.evaluating()
+    def check():
+        return net.training
+
+    assert check() is False
+    assert net.training
+
+
+# ---- conversion and gradients
+def test_conversion_keeps_identity_and_gradients():
+    net = Net()
+    net(torch.ones(3, 4)).sum().backward()
+    before = list(net.parameters())
+    assert net.double() is net
+    assert all(a is b for a, b in zip(net.parameters(), before, strict=True))
+    assert {p.dtype for p in net.parameters()} == {torch.float64}
+    assert {p.grad.dtype for p in net.parameters()} == {torch.float64}
+    assert net.block[1].num_batches_tracked.dtype is torch.int64
+    assert net(torch.ones(3, 4).double()).dtype is torch.float64
+    assert net.half().head.weight.dtype is torch.float16
+    assert net.to(torch.ones(1)).head.weight.dtype is torch.float32
+    assert net.to("cpu", torch.float64).head.weight.dtype is torch.float64
+    assert net.to(dtype=torch.float32, device=torch.device("cpu")).scale.dtype is torch.float32
+    assert net.type(torch.float16).block[1].num_batches_tracked.dtype is torch.float16
+
+
+def test_zero_grad_and_freezing():
+    net = Net()
+    net(torch.ones(3, 4)).sum().backward()
+    net.zero_grad(set_to_none=False)
+    assert all(float(p.grad.abs().sum()) == 0 for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+    net.requires_grad_(False)
+    assert not net(torch.ones(3, 4)).requires_grad
+
+
+def test_training_leaves_nothing_to_the_cycle_collector():
+    net, opt = Net(), None
+    opt = torch.optim.Adam(net.parameters())
+    x, target = torch.randn(8, 4), torch.randn(8, 2)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            loss = ((net(x) - target) ** 2).mean()
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+# ---- copies, printing
+def test_copies_are_independent():
+    net = Net()
+    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert repr(twin) == repr(net)
+        assert torch.equal(net.eval()(torch.ones(2, 4)), twin.eval()(torch.ones(2, 4)))
+        with torch.no_grad():
+            twin.scale.add_(1)
+        assert not torch.equal(net.scale, twin.scale)
+
+
+def test_deepcopy_keeps_ties():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[1].weight = net[0].weight
+    twin = copy.deepcopy(net)
+    assert twin[1].weight is twin[0].weight
+
+
+def test_parameter():
+    values = torch.ones(2)
+    p = nn.Parameter(values)
+    assert repr(p) == "Parameter containing:\ntensor([1., 1.], requires_grad=True)"
+    assert type(p.detach()) is type(p.data) is type(p * 2) is torch.Tensor
+    with torch.no_grad():
+        p.add_(1)
+    assert values.tolist() == [2.0, 2.0]
+    assert values._version == p._version == 1
+    p.sum().backward()
+    for twin in (copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+        assert type(twin) is nn.Parameter
+        assert twin.requires_grad
+        assert twin.grad is None
+    with pytest.raises(RuntimeError, match="floating point"):
+        nn.Parameter(torch.ones(2, dtype=torch.long))
+    assert not nn.Parameter(torch.ones(2, dtype=torch.long), requires_grad=False).requires_grad
+    with pytest.raises(TypeError, match="must be a Tensor, got list"):
+        nn.Parameter([1.0])
+
+
+def test_repr_of_nested_nets():
+    assert repr(Net()) == """\
+Net(
+  (block): Sequential(
+    (0): Linear(in_features=4, out_features=3, bias=True)
+    (1): BatchNorm1d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+    (2): ReLU()
+  )
+  (head): Linear(in_features=3, out_features=2, bias=True)
+)"""
+
+
+# ---- errors
+def test_error_ends_with_the_path_of_the_layer():
+    net = Net()
+    with pytest.raises(RuntimeError) as caught:
+        net(torch.ones(3, 5), shift=torch.ones(2))
+    assert caught.value.__notes__ == [
+        "  in net.block.0: Linear(in_features=4, out_features=3, bias=True), called with (3, 5)",
+        "  in net.block: Sequential, called with (3, 5)",
+        "  in net: Net, called with (3, 5), shift=(2,)"]
+
+
+def test_path_without_a_variable_is_the_class_name():
+    with pytest.raises(RuntimeError) as caught:
+        nn.Sequential(nn.Linear(2, 2))(torch.ones(3))
+    assert caught.value.__notes__[-1] == "  in sequential: Sequential, called with (3,)"
+
+
+def test_unregistered_layers_and_foreign_notes():
+    class Hidden(nn.Module):
+        def forward(self, x):
+            try:
+                return nn.Linear(2, 2)(x)
+            except RuntimeError as error:
+                error.add_note("mine")
+                raise
+
+    net = Hidden()
+    with pytest.raises(RuntimeError) as caught:
+        net(torch.ones(3))
+    assert caught.value.__notes__ == [
+        "mine",
+        "  in net.<Linear>: Linear(in_features=2, out_features=2, bias=True), called with (3,)",
+        "  in net: Hidden(), called with (3,)"]
+
+
+# ---- registration hooks
+def test_registration_hooks():
+    seen = []
+    handles = [
+        M.register_module_parameter_registration_hook(lambda m, n, p: seen.append(("p", n))),
+        M.register_module_buffer_registration_hook(lambda m, n, b: seen.append(("b", n))),
+        M.register_module_module_registration_hook(lambda m, n, s: seen.append(("m", n)))]
+    try:
+        net = nn.Sequential(nn.BatchNorm1d(2, bias=False))
+    finally:
+        for handle in handles:
+            handle.remove()
+    nn.Linear(1, 1)
+    assert seen == [("p", "weight"), ("b", "running_mean"), ("b", "running_var"),
+                    ("b", "num_batches_tracked"), ("m", "0")]
+    assert isinstance(net[0], nn.BatchNorm1d)
