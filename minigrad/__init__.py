@@ -59,7 +59,8 @@ from .ops.arithmetic import (
     heaviside, lerp, nan_to_num, positive, reciprocal, remainder, round, square, true_divide, trunc,
 )
 from .ops.bits import (
-    bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor,
+    bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, gcd,
+    lcm,
     logical_and, logical_not, logical_or, logical_xor,
 )
 from .ops.choose import clamp, clamp_max, clamp_min, masked_fill, maximum, minimum, where
@@ -69,7 +70,7 @@ from .ops.compare import (
     isnan, isneginf, isposinf, le, less, less_equal, lt, ne, not_equal, signbit,
 )
 from .ops.elementwise import (
-    abs, add, clone, div, exp, log, mul, neg, pow, rsub, sigmoid, sign, sqrt, sub, tanh,
+    abs, add, clone, div, exp, log, mul, neg, pow, rsub, sgn, sigmoid, sign, sqrt, sub, tanh,
 )
 from .ops.elementwise import abs as absolute
 from .ops.elementwise import div as divide
@@ -108,6 +109,9 @@ from .ops.reduce import (
     all, any, count_nonzero, logsumexp, mean, nanmean, nansum, std, std_mean, sum, var, var_mean,
 )
 
+from .ops.statistics import (
+    corrcoef, cov, cumulative_trapezoid, dist, mode, nanquantile, quantile, trapezoid, trapz,
+)
 from .ops.vector_norm import norm
 
 # ---- sorting, searching

@@ -19,6 +19,7 @@ from .ops import (
     search,
     softmax,
     special,
+    statistics,
     vector_norm,
 )
 from .ops import sort as order
@@ -52,6 +53,8 @@ class MathMethods:
     tanh_ = _inplace(elementwise.tanh)
     sigmoid = elementwise.sigmoid
     sigmoid_ = _inplace(elementwise.sigmoid)
+    sgn = elementwise.sgn
+    sgn_ = _inplace(elementwise.sgn)
     sign = elementwise.sign
     sign_ = _inplace(elementwise.sign)
     clone = elementwise.clone
@@ -106,6 +109,7 @@ class MathMethods:
     float_power = arithmetic.float_power
     positive = arithmetic.positive
     true_divide = arithmetic.true_divide
+    true_divide_ = _inplace(elementwise.div)
 
     # ---- special
     exp2 = special.exp2
@@ -189,6 +193,11 @@ class MathMethods:
     logical_not = bits.logical_not
     logical_not_ = _inplace(bits.logical_not)
 
+    gcd = bits.gcd
+    gcd_ = _inplace(bits.gcd)
+    lcm = bits.lcm
+    lcm_ = _inplace(bits.lcm)
+
     # ---- compare
     eq = compare.eq
     eq_ = _inplace(compare.eq)
@@ -253,6 +262,12 @@ class MathMethods:
     topk = order.topk
     kthvalue = order.kthvalue
     median = order.median
+    mode = statistics.mode
+    quantile = statistics.quantile
+    nanquantile = statistics.nanquantile
+    dist = statistics.dist
+    cov = statistics.cov
+    corrcoef = statistics.corrcoef
     nanmedian = order.nanmedian
     unique = search.unique
     unique_consecutive = search.unique_consecutive

@@ -1,4 +1,4 @@
-"""Bits and truth values: and, or, xor, not, shifts."""
+"""Bits, truth values, whole numbers: and, or, xor, not, shifts, gcd, lcm."""
 
 from __future__ import annotations
 
@@ -122,3 +122,25 @@ def logical_not(input: Any) -> Any:
     tensor([ True, False])
     """
     return np.logical_not(input)
+
+
+@op(input=None, other=None, explain=broadcast_error)
+def gcd(input: Any, other: Any) -> Any:
+    """Return the greatest common divisor of integers, broadcast.
+
+    >>> import minigrad as torch
+    >>> torch.gcd(torch.tensor([4, 6]), torch.tensor([6, 9]))
+    tensor([2, 3])
+    """
+    return _bits(np.gcd, "gcd", input, other)
+
+
+@op(input=None, other=None, explain=broadcast_error)
+def lcm(input: Any, other: Any) -> Any:
+    """Return the least common multiple of integers, broadcast.
+
+    >>> import minigrad as torch
+    >>> torch.lcm(torch.tensor([4, 6]), torch.tensor([6, 9]))
+    tensor([12, 18])
+    """
+    return _bits(np.lcm, "lcm", input, other)

@@ -30,7 +30,7 @@ ndarray = np.ndarray
 
 __all__ = ["abs", "add", "as_dtype", "cast", "clamp", "clamp_max", "clamp_min", "clone", "div",
            "exp", "floating", "log", "masked_fill", "maximum", "minimum", "mul", "neg", "pair",
-           "pow", "rsub", "sigmoid", "sign", "sqrt", "sub", "tanh", "where", "zero"]
+           "pow", "rsub", "sigmoid", "sgn", "sign", "sqrt", "sub", "tanh", "where", "zero"]
 
 
 def _check_alpha(name: str, a: Any, alpha: Any) -> None:
@@ -254,6 +254,12 @@ def sign(input: Any) -> Any:
     if input.dtype.kind != "f":
         return input.copy() if input.dtype.kind == "b" else np.sign(input)
     return np.where(np.isnan(input), np.zeros_like(input), np.sign(input))
+
+
+@op(input=zero)
+def sgn(input: Any) -> Any:
+    """Return the sign of each element, as `sign` (they differ for complex numbers only)."""
+    return sign.op.forward(input)  # type: ignore[attr-defined]
 
 
 # ------------------------------------------------------------------------------ exp, log, roots
