@@ -27,24 +27,39 @@ class Axis(NamedTuple):
 
     def inside(self, tap: int) -> tuple[slice, slice]:
         """Return the slices of the outputs that find this tap inside, and of what they read."""
-        offset = tap * self.dilation - self.padding
-        first = min(self.out, max(0, -(offset // self.stride)))
-        last = max(first, min(self.out, (self.size - 1 - offset) // self.stride + 1))
-        if first == last:
-            return slice(first, first), slice(0, 0)
-        start = first * self.stride + offset
-        stop = start + (last - first - 1) * self.stride + 1
-        return slice(first, last), slice(start, stop, self.stride)
+        return _inside(self)[tap]
 
-    @property
-    def tiles(self) -> bool:
-        """Whether the windows cover inputs 0 ... out * kernel - 1 without gaps or overlap."""
-        return (
-            self.kernel == self.stride
-            and self.dilation == 1
-            and self.padding == 0
-            and self.out * self.kernel <= self.size
-        )
+    def full(self, tap: int) -> bool:
+        """Return whether every output finds this tap inside."""
+        return tap < self.kernel and self.inside(tap)[0] == slice(0, self.out)
+
+    def first_taps(self) -> np.ndarray:
+        """Return for each output the first tap that is not in the left padding."""
+        start = self.padding - np.arange(self.out) * self.stride
+        return np.maximum(0, -(-start // self.dilation))
+
+    def gaps(self) -> np.ndarray:
+        """Return which outputs have no tap inside: where the dilation steps over the input."""
+        gap = np.ones(self.out, bool)
+        for tap in range(self.kernel):
+            gap[self.inside(tap)[0]] = False
+        return gap
+
+
+@lru_cache(maxsize=256)
+def _inside(axis: Axis) -> tuple[tuple[slice, slice], ...]:
+    return tuple(_inside_tap(axis, tap) for tap in range(axis.kernel))
+
+
+def _inside_tap(axis: Axis, tap: int) -> tuple[slice, slice]:
+    offset = tap * axis.dilation - axis.padding
+    first = min(axis.out, max(0, -(offset // axis.stride)))
+    last = max(first, min(axis.out, (axis.size - 1 - offset) // axis.stride + 1))
+    if first == last:
+        return slice(first, first), slice(0, 0)
+    start = first * axis.stride + offset
+    stop = start + (last - first - 1) * axis.stride + 1
+    return slice(first, last), slice(start, stop, axis.stride)
 
 
 def output_size(

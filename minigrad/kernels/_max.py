@@ -1,0 +1,170 @@
+"""Maxima of windows, one axis after the other, with the winners' positions in their windows.
+
+The last axis goes first: the first row that has the maximum, and in that row the first column, is
+the first maximum in row-major order. Where windows move in steps of more than one, the input is
+split into its phases, so that all comparisons run over contiguous memory.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from minigrad.kernels._threads import scratch
+from minigrad.kernels._windows import Axis, at
+
+Plan = tuple[Axis, ...]
+
+_BOOL = np.dtype(bool)
+
+
+def reduce_windows(x: np.ndarray, y: np.ndarray, choice: np.ndarray, plan: Plan) -> None:
+    """Write the maxima of the windows of x (planes, *spatial) to y and the positions to choice."""
+    _reduce(x, y, choice, plan, nan=False)
+    if x.dtype.kind == "f" and np.isnan(np.maximum.reduce(y, axis=None)):
+        _reduce(x, y, choice, plan, nan=True)
+
+
+def _reduce(x: np.ndarray, y: np.ndarray, choice: np.ndarray, plan: Plan, nan: bool) -> None:
+    codes, weight = None, 1
+    for axis in range(len(plan), 0, -1):
+        if axis == 1:
+            best, won = y, choice
+        else:
+            shape = x.shape[:axis] + (plan[axis - 1].out,) + x.shape[axis + 1 :]
+            best = scratch(f"best{axis}", shape, x.dtype)
+            won = scratch(f"won{axis}", shape, choice.dtype)
+        taps = _Taps("x", x, axis, plan), _Taps("c", codes, axis, plan)
+        _reduce_axis(*taps, best, won, axis, plan, weight, nan)
+        x, codes = best, won
+        weight *= plan[axis - 1].kernel
+
+
+class _Taps:
+    """What the taps of one axis read: views of x, or of its phases."""
+
+    def __init__(self, name: str, x: np.ndarray | None, axis: int, plan: Plan) -> None:
+        self.slot = f"phase{name}{axis}"
+        self.x = x
+        self.axis = axis
+        self.stride = plan[axis - 1].stride
+        self.phases: dict[int, np.ndarray] = {}
+
+    def view(self, source: slice, part: slice) -> np.ndarray:
+        """Return part of what a tap reads."""
+        count = len(range(source.start, source.stop, self.stride))
+        first, last, _ = part.indices(count)
+        if self.stride == 1:
+            return self.x[at(self.axis, slice(source.start + first, source.start + last))]
+        start, phase = divmod(source.start, self.stride)
+        if phase not in self.phases:
+            self.phases[phase] = _phase(
+                f"{self.slot}{phase}", self.x, self.axis, phase, self.stride
+            )
+        return self.phases[phase][at(self.axis, slice(start + first, start + last))]
+
+
+def _phase(slot: str, x: np.ndarray, axis: int, phase: int, stride: int) -> np.ndarray:
+    """Return a contiguous copy of every stride-th part along an axis, in scratch memory."""
+    source = x[at(axis, slice(phase, None, stride))]
+    result = scratch(slot, source.shape, x.dtype)
+    inner = prod(x.shape[axis + 1 :])
+    if inner == 1:
+        np.copyto(result, source)
+        return result
+    # Rows are copied whole: NumPy's inner loops over a few elements cost more than the elements.
+    row = f"V{inner * x.itemsize}"
+    outer = x.shape[: axis + 1]
+    wide = x.reshape(*outer, inner).view(row)[at(axis, slice(phase, None, stride))]
+    np.copyto(result.reshape(*source.shape[: axis + 1], inner).view(row), wide)
+    return result
+
+
+def _reduce_axis(
+    x: _Taps,
+    codes: _Taps,
+    y: np.ndarray,
+    choice: np.ndarray,
+    axis: int,
+    plan: Plan,
+    weight: int,
+    nan: bool,
+) -> None:
+    """Reduce one axis of x; `codes` has the winners' positions along the axes already reduced."""
+    start, seen = 0, plan[axis - 1].out  # outputs seen ... are those with a tap inside so far
+    if plan[axis - 1].full(0) and plan[axis - 1].full(1):
+        _first_two(x, codes, y, choice, plan[axis - 1], weight, nan)
+        start, seen = 2, 0
+    for tap in range(start, plan[axis - 1].kernel):
+        to, source = plan[axis - 1].inside(tap)
+        if to.start == to.stop:
+            continue
+        code = choice.dtype.type(tap * weight)
+        new = min(seen, to.stop)
+        if to.start < new:
+            count = slice(0, new - to.start)
+            index = at(axis, slice(to.start, new))
+            y[index] = x.view(source, count)
+            choice[index] = code if codes.x is None else codes.view(source, count) + code
+        if new < to.stop:
+            rest = slice(new - to.start, None)
+            index = at(axis, slice(new, to.stop))
+            found = code if codes.x is None else codes.view(source, rest) + code
+            _improve(y[index], choice[index], x.view(source, rest), found, nan)
+        seen = min(seen, to.start)
+    _fill_gaps(y, choice, axis, plan)
+
+
+def _first_two(
+    x: _Taps, codes: _Taps, y: np.ndarray, choice: np.ndarray, axis: Axis, weight: int, nan: bool
+) -> None:
+    """Compare the first two taps without copying the first one to y before."""
+    everything = slice(None)
+    (_, first), (_, second) = axis.inside(0), axis.inside(1)
+    a, b = x.view(first, everything), x.view(second, everything)
+    better = _beats(b, a, nan)
+    np.maximum(a, b, out=y)
+    if codes.x is None:
+        np.multiply(better, choice.dtype.type(weight), out=choice)
+    else:
+        np.add(codes.view(second, everything), choice.dtype.type(weight), out=choice)
+        np.multiply(choice, better, out=choice)
+        np.maximum(codes.view(first, everything), choice, out=choice)
+
+
+def _beats(b: np.ndarray, a: np.ndarray, nan: bool) -> np.ndarray:
+    """Return where b > a, as uint8 in scratch memory; with `nan` also where b is NaN."""
+    better = np.greater(b, a, out=scratch("better", a.shape, _BOOL))
+    if nan:
+        better |= np.isnan(b)
+    return better.view(np.uint8)
+
+
+def _improve(
+    y: np.ndarray, choice: np.ndarray, candidates: np.ndarray, codes: np.ndarray, nan: bool
+) -> None:
+    """Replace what a candidate beats. Later taps have larger codes: the largest that won stays."""
+    won = np.multiply(
+        _beats(candidates, y, nan), codes, out=scratch("won", y.shape, choice.dtype)
+    )
+    np.maximum(y, candidates, out=y)
+    np.maximum(choice, won, out=choice)
+
+
+def _fill_gaps(y: np.ndarray, choice: np.ndarray, axis: int, plan: Plan) -> None:
+    """Give windows without any tap inside the lowest value.
+
+    Their code is that of the first tap beyond the left padding, where PyTorch begins its search.
+    """
+    if plan[axis - 1].dilation == 1 or not (gap := plan[axis - 1].gaps()).any():
+        return
+    low = -np.inf if y.dtype.kind == "f" else np.iinfo(y.dtype).min
+    code = np.zeros((1,) * y.ndim, choice.dtype)
+    for k in range(axis, y.ndim):
+        below = prod(each.kernel for each in plan[k:])
+        first = (plan[k - 1].first_taps() * below).astype(choice.dtype)
+        code = code + first.reshape((-1,) + (1,) * (y.ndim - 1 - k))
+    where = gap.reshape((-1,) + (1,) * (y.ndim - 1 - axis))
+    np.copyto(y, low, where=where)
+    np.copyto(choice, code, where=where)
