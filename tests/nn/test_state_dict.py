@@ -52,7 +52,7 @@ def test_not_strict():
     assert repr(report).startswith("_IncompatibleKeys(missing_keys=['0.weight'")
     assert net[0].bias.tolist() == [1.0, 1.0, 1.0]
     assert repr(net.load_state_dict(net.state_dict())) == "<All keys matched successfully>"
-    with pytest.raises(RuntimeError, match="size mismatch for 0.bias"):
+    with pytest.raises(RuntimeError, match=r"size mismatch for 0\.bias"):
         net.load_state_dict({"0.bias": torch.ones(2)}, strict=False)
 
 
@@ -125,9 +125,9 @@ def test_extra_state():
     assert state == {"0._extra_state": {"count": 5}}
     other.load_state_dict(state)
     assert other[0].count == 5
-    with pytest.raises(RuntimeError, match="Missing.*_extra_state"):
+    with pytest.raises(RuntimeError, match=r"Missing.*_extra_state"):
         other.load_state_dict({})
-    with pytest.raises(RuntimeError, match="Unexpected.*_extra_state"):
+    with pytest.raises(RuntimeError, match=r"Unexpected.*_extra_state"):
         nn.Identity().load_state_dict({"_extra_state": 1})
 
 
