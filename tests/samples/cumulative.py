@@ -37,7 +37,7 @@ SAMPLES = numbered([
     S("prod", A(7), 0),
     *[S("prod", A(2, 4, **zeros(*places)), *args) for places in ((1,), (0, 6), (1, 2, 7))
       for args in ((), (1,), (0, True))],
-    S("cummax", A(3, 5, **GAPS), 1),
+    S("cummax", A(3, 5, **GAPS), 1, covers="cummax add_along repeat_along"),
     S("cummax", A(5, make=lambda rng: [1.0, 3.0, 3.0, 2.0, 4.0]), 0, order=1, smooth=False),
     S("cummin", A(3, 5, **GAPS), 0),
     S("cummax", I(3, 6, high=3), -1),

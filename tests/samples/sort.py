@@ -7,7 +7,7 @@ SOME_NAN = {"make": lambda rng: [[1.0, float("nan"), 2.0, 0.5], [0.5, -1.5, 3.0,
 EDGES = {"make": lambda rng: [-1.5, -0.5, 0.25, 1.5]}
 
 SAMPLES = numbered([
-    S("sort", A(3, 4, **GAPS)),
+    S("sort", A(3, 4, **GAPS), covers="sort put_along take_along"),
     S("sort", A(3, 4, 2, **GAPS), 1, True),
     S("sort", A(2, 4, **SOME_NAN), order=1, smooth=False),
     S("sort", A(2, 4, **SOME_NAN), descending=True, order=1, smooth=False),
