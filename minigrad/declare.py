@@ -19,8 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Plan:
     """What one op keeps, and which rules it runs, when a given set of inputs needs gradients."""
 
-    __slots__ = ("direct", "fetch", "freed", "names", "needs", "positions", "rules", "shapes", "sources",
-                 "tensors", "y")
+    __slots__ = ("direct", "fetch", "freed", "names", "needs", "positions", "rules", "shapes",
+                 "sources", "tensors", "y")
 
     def __init__(self, op: Op, mask: int) -> None:
         self.positions = [i for i in op.inputs if mask >> i & 1]

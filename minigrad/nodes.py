@@ -37,6 +37,9 @@ class GradFn:
     parents: Any
     saved: Any
     versions: Any
+    shape: Any
+    dtype: Any
+    retain: Any
     meta: dict[str, Any] | None
 
     def name(self) -> str:

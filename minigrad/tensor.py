@@ -16,6 +16,7 @@ from . import _dtype, engine, nodes, views
 from ._device import cpu, strided
 from ._format import format_tensor
 from ._methods import Methods
+from ._methods_info import InfoMethods
 from ._methods_math import MathMethods
 from ._operators import Operators
 from .engine import Leaf, Node, wrap
@@ -26,7 +27,7 @@ from .versions import InferenceStorage, Storage, storage_of
 ndarray = np.ndarray
 
 
-class Tensor(Methods, MathMethods, Operators):
+class Tensor(InfoMethods, Methods, MathMethods, Operators):
     """Hold numbers of one dtype in an n-dimensional array, and what is needed to differentiate.
 
     Make one with `tensor`, `zeros`, `randn`, ...; `Tensor(2, 3)` makes an unset float tensor of
@@ -53,18 +54,8 @@ class Tensor(Methods, MathMethods, Operators):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return object.__new__(cls)
 
-    def __init__(self, *args: Any, dtype: Any = None, device: Any = None) -> None:
-        if len(args) == 1 and not isinstance(args[0], (int, np.integer)):
-            data = args[0]
-            if isinstance(data, _dtype.Size):
-                made = create.empty(data)
-            elif isinstance(data, Tensor):
-                made = data.detach()
-            else:
-                made = create.tensor(data, dtype=_dtype.get_default_dtype())
-        else:
-            made = create.empty(args) if args else create.empty((0,))
-        self._data = made._data
+    def __init__(self, *args: Any, device: Any = None) -> None:
+        self._data = create.legacy(args, _dtype.get_default_dtype(), device)
 
     # ---- what the engine asks of the class
     _mark_view = staticmethod(views.mark_view)
@@ -153,7 +144,7 @@ class Tensor(Methods, MathMethods, Operators):
             if requires_grad:
                 return self
             raise RuntimeError("you can only change requires_grad flags of leaf variables. This "
-                               f"tensor is the result of {self._node.name()}: use detach().")
+                               f"tensor is the result of {self.grad_fn}: use detach().")
         if requires_grad and self._node is None:
             if self._data.dtype.kind != "f":
                 raise RuntimeError("only Tensors of floating point dtype can require gradients, "

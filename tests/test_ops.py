@@ -161,7 +161,7 @@ def test_float32(family, sample):
 
 
 def test_every_op_has_a_line():
-    """Adding an op takes one line in tests/samples/<family>.py: this is the test that asks for it."""
+    """Adding an op takes one line in tests/samples/<family>.py: this test asks for it."""
     covered = {name for _, sample in TABLE for name in sample.covers}
     missing = []
     for module in pkgutil.iter_modules(ops.__path__):

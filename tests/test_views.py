@@ -64,7 +64,7 @@ def test_refused_in_place_writes():
         view = x[0:1]
     with pytest.raises(RuntimeError, match="no_grad mode"):
         view.mul_(x[1:])
-    with pytest.raises(RuntimeError, match="single memory location|several elements"):
+    with pytest.raises(RuntimeError, match=r"single memory location|several elements"):
         torch.zeros(1).expand(3).add_(1)
     with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
         torch.zeros(1).add_(torch.zeros(3))

@@ -73,7 +73,8 @@ class FunctionNode(Node):
 
     def save(self, outputs: list[Any]) -> None:
         """Turn the tensors that forward saved into arrays with ties: no tensor stays here."""
-        saved, versions = [], []
+        saved: list[Any] = []
+        versions = []
         for k, t in enumerate(self.ctx._to_save):
             if t is None:
                 saved.append(None)
@@ -95,7 +96,7 @@ class FunctionNode(Node):
         for name, storage, count in self.versions:
             if storage.count != count:
                 raise changed_in_place(self, name, storage, count)
-        found = []
+        found: list[Any] = []
         for item in self.saved:
             if item is None:
                 found.append(None)

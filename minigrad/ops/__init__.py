@@ -1,1 +1,1 @@
-"""The operations, one file per family. Each op is one block: forward, derivative rules, docstring."""
+"""The operations, one file per family; an op is one block: forward, rules, docstring."""
