@@ -122,10 +122,11 @@ class Net(nn.Module):
     def __init__(self, channels, classes):
         super().__init__()
         a, b, c = channels
-        self.block1 = ConvBNReLU(3, a)
-        self.block2 = ConvBNReLU(a, b)
-        self.block3 = ConvBNReLU(b, c)
-        self.pool = nn.MaxPool2d(2)
+        self.features = nn.Sequential(
+            ConvBNReLU(3, a), nn.MaxPool2d(2),  # (N, a, SIZE / 2, SIZE / 2)
+            ConvBNReLU(a, b), nn.MaxPool2d(2),  # (N, b, SIZE / 4, SIZE / 4)
+            ConvBNReLU(b, c), nn.MaxPool2d(2),  # (N, c, SIZE / 8, SIZE / 8)
+        )
         self.head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(c * (SIZE // 8) ** 2, HIDDEN, bias=False),
@@ -135,10 +136,7 @@ class Net(nn.Module):
         )
 
     def forward(self, x):  # (N, 3, SIZE, SIZE)
-        x = self.pool(self.block1(x))
-        x = self.pool(self.block2(x))
-        x = self.pool(self.block3(x))
-        return self.head(x)  # (N, classes)
+        return self.head(self.features(x))  # (N, classes)
 
 
 # --- training ------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def check_content(path):
     elif path.suffix == ".pt":
         assert content.startswith(b"PK")
     else:
-        assert b"block1" in content
+        assert b"ConvBNReLU" in content
 
 
 @pytest.mark.parametrize("name", PROMISES)
