@@ -28,9 +28,36 @@ from .choose import (
 
 ndarray = np.ndarray
 
-__all__ = ["abs", "add", "as_dtype", "cast", "clamp", "clamp_max", "clamp_min", "clone", "div",
-           "exp", "floating", "log", "masked_fill", "maximum", "minimum", "mul", "neg", "pair",
-           "pow", "rsub", "sigmoid", "sgn", "sign", "sqrt", "sub", "tanh", "where", "zero"]
+__all__ = [
+    "abs",
+    "add",
+    "as_dtype",
+    "cast",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clone",
+    "div",
+    "exp",
+    "floating",
+    "log",
+    "masked_fill",
+    "maximum",
+    "minimum",
+    "mul",
+    "neg",
+    "pair",
+    "pow",
+    "rsub",
+    "sgn",
+    "sigmoid",
+    "sign",
+    "sqrt",
+    "sub",
+    "tanh",
+    "where",
+    "zero",
+]
 
 
 def _check_alpha(name: str, a: Any, alpha: Any) -> None:

@@ -11,7 +11,7 @@ from ..engine import op
 from ._along import put_along
 from ._operands import maximum_reduce, minimum_reduce, numpy_names
 from .choose import _where, maximum, minimum
-from .elementwise import div
+from .elementwise import div, mul
 from .reduce import all_axes, sum, unreduced
 
 ndarray = np.ndarray
@@ -127,8 +127,8 @@ def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 def _share(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
     """Share the gradient of each row among the elements that equal its result."""
     g, y = (unreduced(v, input.shape, dim, keepdim) for v in (g, y))
-    mask = input == y
-    return _where(mask, div(g, sum(mask, all_axes(dim, input.ndim), True)), 0.0)
+    mask = input == y  # nowhere in rows with nan, whose gradient is 0 / 0
+    return mul(div(g, sum(mask, all_axes(dim, input.ndim), True)), mask)
 
 
 @op(input=_share)

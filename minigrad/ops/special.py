@@ -271,8 +271,8 @@ def _sinc_slope(x: Any) -> Any:
 
 
 # ----------------------------------------------------------------------------------------- logit
-@op(input=lambda g, input, eps: _where(_outside(input, eps), 0.0 if eps is not None else math.nan,
-                                       div(g, input * (1 - input))))
+@op(input=lambda g, input, eps: _where(_inside(input, eps), div(g, input * (1 - input)),
+                                       math.nan if eps is None else 0.0))
 def logit(input: Any, eps: float | None = None) -> Any:
     """Return log(p / (1 - p)), the inverse of sigmoid; with `eps` p is clamped to [eps, 1 - eps].
 
@@ -286,9 +286,9 @@ def logit(input: Any, eps: float | None = None) -> Any:
     return np.log(p / (1 - p))
 
 
-def _outside(p: Any, eps: float | None) -> Any:
+def _inside(p: Any, eps: float | None) -> Any:
     low = 0.0 if eps is None else eps
-    return (p < low) | (p > 1 - low)
+    return (p >= low) & (p <= 1 - low)
 
 
 # ------------------------------------------------------------------------------- of two elements

@@ -81,7 +81,9 @@ def _blend(input: Any, below: Any, above: Any, weight: Any, dim: int | None,
            shape: tuple[int, ...]) -> Any:
     rows = _rows(input, dim)
     low, high = (np.take_along_axis(rows, at, -1) for at in (below, above))
-    y = np.where(weight == 0, low, low + (high - low) * weight)
+    d = high - low
+    y = np.where(weight == 0, low, np.where(weight < 0.5, low + d * weight,
+                                            high - d * (1 - weight)))
     return np.moveaxis(y, -1, 0).reshape(shape)
 
 
