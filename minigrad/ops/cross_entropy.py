@@ -114,10 +114,12 @@ def _nll_loss(input: Any, target: Any, weight: Any, ignore_index: int, reduction
     """Return the sum of factors * input[index]: linear in the input."""
     index, weights, total = _locate(target, input.shape, weight, ignore_index, input.dtype)
     factors = np.full(target.shape, -1, wide(input).dtype) * weights
+    y = where_nonzero(factors, input[index])
+    if reduction != "none":
+        y = np.add.reduce(y, None)
     if reduction == "mean":
-        factors /= total
-    losses = where_nonzero(factors, input[index])
-    y = losses if reduction == "none" else np.add.reduce(losses, None)
+        y = np.true_divide(y, total)
+        factors = factors / total
     return y.astype(input.dtype), factors.astype(input.dtype, copy=False), index
 
 

@@ -51,8 +51,8 @@ def _same_size(where: str, input: Any, target: Any) -> tuple[Any, Any]:
     if input._data.shape == target._data.shape:
         return input, target
     warnings.warn(
-        f"{where}: Using a target size ({tuple(target.shape)}) that is different to the input size "
-        f"({tuple(input.shape)}). They are broadcast, which is seldom meant: make them the same "
+        f"{where}: Using a target size {tuple(target.shape)} that is different to the input size "
+        f"{tuple(input.shape)}. They are broadcast, which is seldom meant: make them the same "
         f"size, for example with squeeze or view_as.", stacklevel=3)
     return broadcast_tensors(input, target)
 

@@ -63,7 +63,7 @@ def guess_dim(name: str, ndim: int, stacklevel: int) -> int:
     dim = 0 if ndim in (0, 1, 3) else 1
     warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Dimension {dim} was "
                   f"taken for {ndim} dimensions: say dim={dim}, or the one you mean.",
-                  stacklevel=stacklevel + 1)
+                  stacklevel=stacklevel)
     return dim
 
 
