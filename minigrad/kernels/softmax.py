@@ -2,11 +2,19 @@
 
 The maximum is subtracted first, so that no exponential overflows. A slice of nothing but -inf
 gives NaN, as 0 / 0, like PyTorch. float16 is computed in float32 and rounded once.
+
+Arrays are viewed as (outer, n, inner) with the axis in the middle and worked on in blocks of outer
+slices that stay in the cache between the passes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import prod
+
 import numpy as np
+
+from minigrad.kernels._blocks import BLOCK, each_block
 
 __all__ = [
     "log_softmax",
@@ -16,53 +24,90 @@ __all__ = [
     "softmax_backward",
 ]
 
-
-def _wide(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float32) if x.dtype == np.float16 else x
+Array = np.ndarray
 
 
-def softmax(x: np.ndarray, axis: int) -> np.ndarray:
+def softmax(x: Array, axis: int) -> Array:
     """Return exp(x) / sum(exp(x)) along `axis`."""
-    wide = _wide(x)
-    with np.errstate(invalid="ignore"):
-        y = wide - np.maximum.reduce(wide, axis=axis, keepdims=True, initial=-np.inf)
-    np.exp(y, out=y)
-    y /= np.add.reduce(y, axis=axis, keepdims=True)
-    return y.astype(x.dtype, copy=False)
+    return _in_blocks(_softmax, axis, x)
 
 
-def softmax_backward(g: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+def softmax_backward(g: Array, y: Array, axis: int) -> Array:
     """Return y * (g - sum(g y)), the gradient of the input of y = softmax(x)."""
-    wide_g, wide_y = _wide(g), _wide(y)
-    product = wide_g * wide_y
-    total = np.add.reduce(product, axis=axis, keepdims=True)
-    return (product - wide_y * total).astype(y.dtype, copy=False)
+    return _in_blocks(_softmax_backward, axis, y, g)
 
 
-def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
+def log_softmax(x: Array, axis: int) -> Array:
     """Return x - log(sum(exp(x))) along `axis`."""
-    wide = _wide(x)
-    with np.errstate(invalid="ignore"):
-        y = wide - np.maximum.reduce(wide, axis=axis, keepdims=True, initial=-np.inf)
-    y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
-    return y.astype(x.dtype, copy=False)
+    return _in_blocks(_log_softmax, axis, x)
 
 
-def log_softmax_backward(g: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+def log_softmax_backward(g: Array, y: Array, axis: int) -> Array:
     """Return g - exp(y) sum(g), the gradient of the input of y = log_softmax(x)."""
-    wide_g = _wide(g)
-    dx = np.exp(_wide(y))
-    dx *= np.add.reduce(wide_g, axis=axis, keepdims=True)
-    np.subtract(wide_g, dx, out=dx)
-    return dx.astype(y.dtype, copy=False)
+    return _in_blocks(_log_softmax_backward, axis, y, g)
 
 
-def logsumexp(x: np.ndarray, axis: int | tuple[int, ...], keepdims: bool = False) -> np.ndarray:
+def logsumexp(x: Array, axis: int | tuple[int, ...], keepdims: bool = False) -> Array:
     """Return log(sum(exp(x))) along `axis`; -inf where there is nothing to add."""
     wide = _wide(x)
     top = np.maximum.reduce(wide, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(wide.dtype)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         total = np.log(np.add.reduce(np.exp(wide - top), axis=axis, keepdims=True)) + top
     total = total if keepdims else total.squeeze(axis)
     return total.astype(x.dtype, copy=False)
+
+
+def _wide(x: Array) -> Array:
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _in_blocks(function: Callable[..., None], axis: int, *arrays: Array) -> Array:
+    """Apply function(out, *blocks), which works along the middle axis, to blocks of arrays."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    axis = axis % max(1, len(shape))
+    length = shape[axis] if shape else 1
+    view = (prod(shape[:axis]), length, prod(shape[axis + 1 :]))
+    inputs = [np.ascontiguousarray(_wide(array)).reshape(view) for array in arrays]
+    out = np.empty(view, inputs[0].dtype)
+    step = max(1, BLOCK // max(1, view[1] * view[2]))
+
+    def work(index: int) -> None:
+        part = slice(index * step, (index + 1) * step)
+        function(out[part], *(array[part] for array in inputs))
+
+    each_block(work, -(-view[0] // step) if out.size else 0, out.size)
+    return out.reshape(shape).astype(dtype, copy=False)
+
+
+def _sum(x: Array) -> Array:
+    """Return sums along the middle axis; BLAS takes a third of the time of add.reduce."""
+    if x.shape[2] == 1:
+        return (x[:, :, 0] @ np.ones(x.shape[1], x.dtype))[:, None, None]
+    return np.add.reduce(x, axis=1, keepdims=True)
+
+
+def _softmax(out: Array, x: Array) -> None:
+    np.subtract(x, np.maximum.reduce(x, axis=1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out *= 1 / _sum(out)
+
+
+def _log_softmax(out: Array, x: Array) -> None:
+    np.subtract(x, np.maximum.reduce(x, axis=1, keepdims=True), out=out)
+    out -= np.log(_sum(np.exp(out)))
+
+
+def _softmax_backward(out: Array, y: Array, g: Array) -> None:
+    if y.shape[2] == 1:
+        total = np.vecdot(g[:, :, 0], y[:, :, 0])[:, None, None]
+    else:
+        total = np.add.reduce(np.multiply(g, y, out=out), axis=1, keepdims=True)
+    np.subtract(g, total, out=out)
+    out *= y
+
+
+def _log_softmax_backward(out: Array, y: Array, g: Array) -> None:
+    np.exp(y, out=out)
+    out *= _sum(g)
+    np.subtract(g, out, out=out)

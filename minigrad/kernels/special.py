@@ -6,7 +6,8 @@ approximations for the error function, 1969, and of Wichura, Algorithm AS 241, 1
 x R(x^2) near 0 and 1 - exp(-x^2) R(x) further out, the inverse y R(0.7225 - y^2) near 0 and
 R(sqrt(-log((1 - |y|) / 2))) towards the ends.
 
-float64 results are right to about one unit in the last place, float32 to about two; float16 is
+erf is right to 1.5 units in the last place in float64 and to 6 in float32, the inverse to 4.5 in
+float64 and 0.5 in float32, GELU to 1e-15 and 8e-7 absolutely for |x| <= 8; float16 is
 computed in float32 and rounded once.
 """
 
