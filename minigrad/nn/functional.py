@@ -43,6 +43,7 @@ from ..ops.pool import (
     avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d, max_pool1d, max_pool2d,
     max_pool3d,
 )
+from ..ops.products import bilinear
 from ..ops.response_norm import local_response_norm, normalize
 from ..ops.softmax import gumbel_softmax
 
