@@ -100,11 +100,14 @@ from .ops.scatter_reduce import scatter_reduce
 from .ops.index import put_index as index_put
 
 # ---- linear algebra
+from .ops.decompose import det, inverse, logdet, matrix_power
 from .ops.einsum import einsum
 from .ops.linalg import bmm, dot, matmul, mm, mv, vdot
 from .ops.products import (
     addbmm, addmm, addmv, addr, baddbmm, chain_matmul, ger, inner, kron, outer, tensordot, trace,
 )
+from . import linalg
+from .ops.decompose import pinv as pinverse
 
 # ---- reductions
 from .ops.cumulative import cummax, cummin, cumprod, cumsum, diff, logcumsumexp, prod

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import _dtype
-from ._check import dim as check_dim
-from ._check import sizes, tensor
+from ._check import sizes
 from .ops import (
     arrange,
     convert,
@@ -26,6 +25,7 @@ from .ops import (
     join,
     linalg,
     masked,
+    products,
     random,
     reduce,
     repeat,
@@ -52,112 +52,7 @@ def _inplace(function: Any) -> Callable[..., Any]:
 class Methods:
     """Base of Tensor: one line per method, grouped by the files of `ops`."""
 
-    # ---- what the array is
     _data: Any
-    shape: Any
-
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._data.ndim  # type: ignore[no-any-return]
-
-    ndimension = dim
-
-    def size(self, dim: int | None = None) -> Any:
-        """Return the shape, or the size of one dimension."""
-        found = self._data.shape
-        return _dtype.as_size(found) if dim is None else found[check_dim(dim, len(found))]
-
-    def stride(self, dim: int | None = None) -> Any:
-        """Return how many elements lie between neighbours of each dimension, or of one."""
-        array = self._data
-        steps = tuple(s // array.itemsize for s in array.strides)
-        return steps if dim is None else steps[check_dim(dim, len(steps))]
-
-    def numel(self) -> int:
-        """Return the number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
-
-    nelement = numel
-
-    def element_size(self) -> int:
-        """Return the bytes of one element."""
-        return self._data.itemsize  # type: ignore[no-any-return]
-
-    itemsize = property(element_size, doc="The bytes of one element.")
-    nbytes = property(lambda self: self._data.size * self._data.itemsize,
-                      doc="The bytes of all elements.")
-
-    def data_ptr(self) -> int:
-        """Return the address of the first element."""
-        return self._data.ctypes.data  # type: ignore[no-any-return]
-
-    def is_contiguous(self, *, memory_format: Any = None) -> bool:
-        """Return True if the memory is row-major without gaps."""
-        return self._data.flags.c_contiguous  # type: ignore[no-any-return]
-
-    def is_floating_point(self) -> bool:
-        """Return True for float16, float32 and float64."""
-        return self._data.dtype.kind == "f"  # type: ignore[no-any-return]
-
-    def is_complex(self) -> bool:
-        """Return False: there are no complex tensors."""
-        return False
-
-    def is_signed(self) -> bool:
-        """Return True if the dtype has negative numbers."""
-        return self._data.dtype.kind in "if"
-
-    def is_same_size(self, other: Any) -> bool:
-        """Return True if the shapes are equal."""
-        return self._data.shape == tensor(other, "is_same_size", "other")._data.shape  # type: ignore[no-any-return]
-
-    # ---- dtype
-    to = convert.to
-    type = convert.type_
-
-    def type_as(self, other: Any) -> Any:
-        """Return the tensor in another tensor's dtype."""
-        return convert.as_type(self, other._data.dtype)
-
-    def float(self) -> Any:
-        """Return the tensor as float32."""
-        return convert.as_type(self, _dtype.float32.numpy)
-
-    def double(self) -> Any:
-        """Return the tensor as float64."""
-        return convert.as_type(self, _dtype.float64.numpy)
-
-    def half(self) -> Any:
-        """Return the tensor as float16."""
-        return convert.as_type(self, _dtype.float16.numpy)
-
-    def long(self) -> Any:
-        """Return the tensor as int64."""
-        return convert.as_type(self, _dtype.int64.numpy)
-
-    def int(self) -> Any:
-        """Return the tensor as int32."""
-        return convert.as_type(self, _dtype.int32.numpy)
-
-    def short(self) -> Any:
-        """Return the tensor as int16."""
-        return convert.as_type(self, _dtype.int16.numpy)
-
-    def char(self) -> Any:
-        """Return the tensor as int8."""
-        return convert.as_type(self, _dtype.int8.numpy)
-
-    def byte(self) -> Any:
-        """Return the tensor as uint8."""
-        return convert.as_type(self, _dtype.uint8.numpy)
-
-    def bool(self) -> Any:
-        """Return True where the elements are not zero."""
-        return convert.as_type(self, _dtype.bool_.numpy)
-
-    def cpu(self) -> Any:
-        """Return the tensor itself: it is on the CPU."""
-        return self
 
     # ---- writing
     def copy_(self, src: Any, non_blocking: Any = False) -> Any:
@@ -334,6 +229,11 @@ class Methods:
     argwhere = masked.argwhere
 
     # ---- new tensors like this one
+    def new(self, *args: Any, device: Any = None) -> Any:
+        """Return a tensor of this dtype, made as by the legacy constructors."""
+        kind = _dtype.from_numpy[self._data.dtype]
+        return create.TensorType("new", kind)(*args, device=device)
+
     def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None,
                    requires_grad: Any = False) -> Any:
         """Return a tensor of the data, in this tensor's dtype unless one is given."""
@@ -352,3 +252,17 @@ class Methods:
     mv = linalg.mv
     dot = linalg.dot
     vdot = linalg.vdot
+    inner = products.inner
+    outer = ger = products.outer
+    addmm = products.addmm
+    addmm_ = _inplace(products.addmm)
+    addbmm = products.addbmm
+    addbmm_ = _inplace(products.addbmm)
+    baddbmm = products.baddbmm
+    baddbmm_ = _inplace(products.baddbmm)
+    addmv = products.addmv
+    addmv_ = _inplace(products.addmv)
+    addr = products.addr
+    addr_ = _inplace(products.addr)
+    kron = products.kron
+    trace = products.trace

@@ -270,11 +270,11 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int = 0) -> A
     """
     places = _places(input, size, stride, storage_offset)
     if places.size and int(places.max()) >= input.size:
-        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "
-                           f"{storage_offset} reach beyond the {input.size} elements")
+        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage "
+                           f"offset {storage_offset} reach beyond the {input.size} elements")
     steps = tuple(s * input.itemsize for s in stride)
-    flat = input.reshape(-1)[storage_offset:]
-    return np.lib.stride_tricks.as_strided(flat, tuple(size), steps, writeable=input.flags.writeable)
+    flat, writeable = input.reshape(-1)[storage_offset:], input.flags.writeable
+    return np.lib.stride_tricks.as_strided(flat, tuple(size), steps, writeable=writeable)
 
 
 def _places(input: Any, size: Any, stride: Any, offset: int) -> ndarray:

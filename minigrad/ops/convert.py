@@ -10,6 +10,7 @@ from .. import _check, _dtype, engine
 from .._check import broadcast_error
 from .._device import device as device_type
 from ..engine import op
+from .create import TensorType
 from .elementwise import cast
 from .shape import row_major
 
@@ -75,7 +76,9 @@ def type_(input: Any, dtype: Any = None, non_blocking: bool = False) -> Any:
         if dtype not in TYPES:
             raise ValueError(f"invalid type: {dtype!r}; expected one such as 'torch.FloatTensor'")
         dtype = TYPES[dtype]
-    return as_type(input, _check.dtype(getattr(dtype, "tensor_dtype", dtype), "type").numpy)
+    if isinstance(dtype, TensorType):
+        dtype = dtype.dtype
+    return as_type(input, _check.dtype(dtype, "type").numpy)
 
 
 @op(input=None, view=True)

@@ -96,6 +96,9 @@ def _arrays(items: list[ndarray], shape: tuple[int, ...],
                   "numpy.stack or numpy.array first, which is faster.", UserWarning, stacklevel=4)
     for k, item in enumerate(items):
         _check_array(item)
+        if not item.ndim:
+            raise TypeError("len() of unsized object: a list of arrays must hold arrays of at "
+                            "least one dimension")
         if item.shape != items[0].shape:
             raise ValueError(f"expected arrays of shape {list(items[0].shape)} (got "
                              f"{list(item.shape)} at position {k})")
@@ -260,3 +263,55 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0,
     """Return a 1-d tensor that shares memory with a Python buffer."""
     array = np.frombuffer(buffer, to_dtype(dtype).numpy, count, offset)
     return finish(array, None, None, False, requires_grad)
+
+
+def legacy(args: tuple[Any, ...], dtype: _dtype.dtype | None, device: Any = None) -> ndarray:
+    """Return the array of a constructor such as `Tensor(2, 3)` or `FloatTensor([1, 2])`."""
+    _check.place(None, device, False)
+    data = args[0] if len(args) == 1 else None
+    kind = (dtype or get_default_dtype()).numpy
+    if not args:
+        return np.empty(0, kind)
+    if len(args) > 1 or isinstance(data, (_dtype.Size, int, np.integer)):
+        return np.empty(_check.new_sizes("new", args), kind)
+    if isinstance(data, engine.Tensor):
+        return data._data
+    if isinstance(data, (float, str)) or data is None:
+        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+    return to_array(data, kind)
+
+
+class TensorType:
+    """Make tensors of one dtype, as `FloatTensor(2, 3)` or `FloatTensor([1, 2])` (legacy).
+
+    >>> import minigrad as torch
+    >>> torch.LongTensor([1, 2]), isinstance(torch.ones(1), torch.FloatTensor)
+    (tensor([1, 2]), True)
+    """
+
+    def __init__(self, name: str, dtype: _dtype.dtype) -> None:
+        self.__name__, self.dtype = name, dtype
+
+    def __call__(self, *args: Any, device: Any = None) -> Any:
+        array = legacy(args, self.dtype, device)
+        if array.dtype != self.dtype.numpy:
+            raise TypeError(f"{self.__name__}: expected a tensor of dtype {self.dtype}, got "
+                            f"{_dtype.dtype_of(array)}; convert it with .to() first")
+        return wrap(array, None)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, engine.Tensor) and instance.dtype is self.dtype
+
+    def __repr__(self) -> str:
+        return f"<class 'torch.{self.__name__}'>"
+
+
+FloatTensor = TensorType("FloatTensor", _dtype.float32)
+DoubleTensor = TensorType("DoubleTensor", _dtype.float64)
+HalfTensor = TensorType("HalfTensor", _dtype.float16)
+CharTensor = TensorType("CharTensor", _dtype.int8)
+ShortTensor = TensorType("ShortTensor", _dtype.int16)
+IntTensor = TensorType("IntTensor", _dtype.int32)
+LongTensor = TensorType("LongTensor", _dtype.int64)
+ByteTensor = TensorType("ByteTensor", _dtype.uint8)
+BoolTensor = TensorType("BoolTensor", _dtype.bool_)

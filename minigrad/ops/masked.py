@@ -1,4 +1,4 @@
-"""Elements chosen by conditions: masked_select, masked_scatter, nonzero, one_hot."""
+"""Elements chosen by conditions: masked_select, masked_scatter, nonzero."""
 
 from __future__ import annotations
 
@@ -94,32 +94,3 @@ def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
 def argwhere(input: Any) -> Any:
     """Return the indices of the elements that are not zero, one row each."""
     return nonzero(input)
-
-
-def one_hot(tensor: Any, num_classes: int = -1) -> Any:
-    """Return int64 rows with a 1 at each class index: (*) gives (*, num_classes).
-
-    >>> import minigrad as torch
-    >>> torch.nn.functional.one_hot(torch.tensor([0, 2]))
-    tensor([[1, 0, 0],
-            [0, 0, 1]])
-    """
-    array = _check.tensor(tensor, "one_hot", "tensor")._data
-    if array.dtype != np.int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got "
-                           f"{dtype_of(array)}")
-    if not array.size and num_classes <= 0:
-        raise RuntimeError("Can not infer total number of classes from empty tensor: give "
-                           "num_classes")
-    if array.size and array.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    if num_classes == -1:
-        num_classes = int(array.max()) + 1
-    elif num_classes < 1:
-        raise RuntimeError(f"num_classes should be positive, got {num_classes}")
-    elif array.size and array.max() >= num_classes:
-        raise RuntimeError(f"Class values must be smaller than num_classes: {int(array.max())} >= "
-                           f"{num_classes}")
-    y = np.zeros((*array.shape, num_classes), np.int64)
-    np.put_along_axis(y, array[..., None], 1, -1)
-    return wrap(y, None)

@@ -158,7 +158,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
             reduce: str | None = None) -> Any:
     """Return a copy with `src` (a tensor or a number) written at an index along `dim`.
 
-    out[index[i][j]][j] = src[i][j] for dim=0, and so on. If an index occurs twice, one of them wins.
+    out[index[i][j]][j] = src[i][j] for dim=0, and so on. Of equal indices one wins.
 
     >>> import minigrad as torch
     >>> torch.scatter(torch.zeros(1, 3), 1, torch.tensor([[2]]), 5.)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import A, Array, B, C, I, S, numbered
+from . import A, Array, B, C, S, numbered
 
 
 def fixed(values) -> Array:
@@ -64,5 +64,4 @@ SAMPLES = numbered([
     S("masked_scatter", A(3), MASK, A(4)),
     S("nonzero", C(2, 3), order=0),
     S("argwhere", B(2, 3), order=0),
-    S("nn.functional.one_hot", I(4, high=3), 5, order=0),
 ])

@@ -1,4 +1,4 @@
-"""Samples of minigrad/ops/linalg.py."""
+"""Samples of minigrad/ops/linalg.py, products.py and einsum.py."""
 
 from . import A, S, numbered
 
@@ -25,4 +25,39 @@ SAMPLES = numbered([
     S("nn.functional.linear", A(2, 2, 3), A(4, 3), A(4)),
     S("nn.functional.linear", A(2, 2, 3), A(4, 3)),
     S("nn.functional.linear", A(2, 3), A(3), covers="matmul"),
+    S("outer", A(2), A(3), covers="mul"),
+    S("inner", A(2, 3), A(4, 3), covers="mm"),
+    S("inner", A(3), A(3), covers="mm"),
+    S("addmm", A(2, 4), A(2, 3), A(3, 4)),
+    S("addmm", A(4), A(2, 3), A(3, 4), beta=0.5, alpha=2),
+    S("baddbmm", A(2, 2, 2), A(2, 2, 3), A(2, 3, 2), alpha=0.5),
+    S("addbmm", A(2, 2), A(3, 2, 3), A(3, 3, 2), beta=2),
+    S("addmv", A(2), A(2, 3), A(3), alpha=-1),
+    S("addr", A(2, 3), A(2), A(3), beta=3, alpha=2),
+    S("tensordot", A(2, 3), A(3, 4), dims=1, covers="mm"),
+    S("tensordot", A(2, 3, 4), A(4, 5, 2), dims=([0, 2], [2, 0]), covers="mm"),
+    S("kron", A(2, 2), A(1, 3), covers="unsafe_view"),
+    S("kron", A(2), A(2, 2), covers="unsafe_view"),
+    S("chain_matmul", A(2, 3), A(3, 2), A(2, 4), covers="mm"),
+    S("trace", A(3, 4)),
+    S("nn.functional.bilinear", A(2, 3), A(2, 4), A(5, 3, 4), A(5), covers="matmul"),
+    S("nn.functional.bilinear", A(2, 2, 3), A(2, 2, 4), A(5, 3, 4), covers="matmul"),
+    # einsum
+    S("einsum", "ij,jk->ik", A(2, 3), A(3, 4), covers="mm"),
+    S("einsum", "bij,bjk->bik", A(2, 2, 3), A(2, 3, 2), covers="bmm"),
+    S("einsum", "bhid,bhjd->bhij", A(2, 2, 3, 2), A(2, 2, 2, 2), covers="bmm"),
+    S("einsum", "ij->ji", A(2, 3), covers="permute"),
+    S("einsum", "ij->", A(2, 3), covers="sum"),
+    S("einsum", "ij->j", A(2, 3), covers="sum"),
+    S("einsum", "ii->i", A(3, 3), covers="diagonal"),
+    S("einsum", "ii", A(3, 3), covers="diagonal"),
+    S("einsum", "i,j->ij", A(2), A(3), covers="mul"),
+    S("einsum", "ij,ij->ij", A(2, 3), A(2, 3), covers="mul"),
+    S("einsum", "ij,j", A(2, 3), A(3), covers="mm"),
+    S("einsum", "i,ij,j->", A(2), A(2, 3), A(3), covers="mm"),
+    S("einsum", "ij,jk,kl->il", A(2, 3), A(3, 2), A(2, 4), covers="mm"),
+    S("einsum", "...ij,...jk->...ik", A(2, 2, 3), A(3, 4), covers="bmm"),
+    S("einsum", "b...,b...->...", A(2, 3), A(2, 1), covers="bmm"),
+    S("einsum", "ij,kj->jik", A(2, 3), A(4, 3), covers="mul"),
+    S("einsum", "ija,jb->ba", A(2, 3, 2), A(3, 4), covers="mm"),
 ])

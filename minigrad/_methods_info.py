@@ -1,0 +1,249 @@
+"""The methods of Tensor that say what it is, change its dtype, copy it or hand it to others."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import _dtype
+from ._check import dim as check_dim
+from ._check import row_major, tensor
+from .engine import wrap
+from .ops import convert, create, shape
+
+
+class InfoMethods:
+    """Base of Tensor: see the module's docstring."""
+
+    # ---- what the array is
+    is_leaf: Any
+    grad: Any
+    grad_fn: Any
+    requires_grad: Any
+    _data: Any
+
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    ndimension = dim
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the shape, or the size of one dimension."""
+        found = self._data.shape
+        return _dtype.as_size(found) if dim is None else found[check_dim(dim, len(found))]
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Return how many elements lie between neighbours of each dimension, or of one."""
+        array = self._data
+        steps = tuple(s // array.itemsize for s in array.strides)
+        return steps if dim is None else steps[check_dim(dim, len(steps))]
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Return the bytes of one element."""
+        return self._data.itemsize  # type: ignore[no-any-return]
+
+    itemsize = property(element_size, doc="The bytes of one element.")
+    nbytes = property(lambda self: self._data.size * self._data.itemsize,
+                      doc="The bytes of all elements.")
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return self._data.ctypes.data  # type: ignore[no-any-return]
+
+    def is_contiguous(self, *, memory_format: Any = None) -> bool:
+        """Return True if the memory is row-major without gaps."""
+        if memory_format is not None:
+            row_major(memory_format)
+        return self._data.flags.c_contiguous  # type: ignore[no-any-return]
+
+    def is_floating_point(self) -> bool:
+        """Return True for float16, float32 and float64."""
+        return self._data.dtype.kind == "f"  # type: ignore[no-any-return]
+
+    def is_complex(self) -> bool:
+        """Return False: there are no complex tensors."""
+        return False
+
+    def is_signed(self) -> bool:
+        """Return True if the dtype has negative numbers."""
+        return self._data.dtype.kind in "if"
+
+    def is_same_size(self, other: Any) -> bool:
+        """Return True if the shapes are equal."""
+        return self._data.shape == tensor(other, "is_same_size", "other")._data.shape  # type: ignore[no-any-return]
+
+    def storage_offset(self) -> int:
+        """Return at which element of the memory that it shares the tensor begins."""
+        return self.untyped_storage().offset_of(self._data) // self._data.itemsize
+
+    def untyped_storage(self) -> UntypedStorage:
+        """Return the block of memory that the tensor and its views share."""
+        return UntypedStorage(self._data)
+
+    def cuda(self, device: Any = None, non_blocking: Any = False) -> Any:
+        """Refuse: there is no GPU."""
+        raise AssertionError("Torch not compiled with CUDA enabled: minigrad computes on the CPU")
+
+    def get_device(self) -> int:
+        """Return -1: the tensor is on the CPU."""
+        return -1
+
+    def is_pinned(self) -> bool:
+        """Return False: no memory is pinned for an accelerator."""
+        return False
+
+    def is_set_to(self, tensor: Any) -> bool:
+        """Return True if both are the same view of the same memory."""
+        a, b = self._data, tensor._data
+        return (a.ctypes.data, a.shape, a.strides, a.dtype) == (  # type: ignore[no-any-return]
+            b.ctypes.data, b.shape, b.strides, b.dtype)
+
+    # ---- transposed
+    @property
+    def T(self) -> Any:
+        """The tensor with its dimensions in reverse order; meant for matrices."""
+        if self._data.ndim not in (1, 2):
+            warnings.warn("Tensor.T on tensors of other than 2 dimensions is deprecated: use mT "
+                          "for matrices, or permute", UserWarning, stacklevel=2)
+        return shape.permute(self, tuple(range(self._data.ndim))[::-1])
+
+    @property
+    def mT(self) -> Any:
+        """The tensor with its last two dimensions swapped."""
+        if self._data.ndim < 2:
+            raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. "
+                               f"Got {self._data.ndim}-D tensor.")
+        return shape.transpose(self, -2, -1)
+
+    mH = property(lambda self: self.mT, doc="The conjugate transpose: `mT` of a real tensor.")
+
+    @property
+    def H(self) -> Any:
+        """The conjugate transpose of a matrix: its transpose, as it is real."""
+        if self._data.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got "
+                               f"{self._data.ndim}-D tensor; use mH for batches.")
+        return shape.transpose(self, 0, 1) if self._data.ndim else self
+
+    real = property(lambda self: self, doc="The tensor itself, as it is real.")
+
+    def conj(self) -> Any:
+        """Return the tensor itself, as it is real."""
+        return self
+
+    # ---- copies, and the way to other libraries
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support "
+                               "the deepcopy protocol: this one is the result of "
+                               f"{self.grad_fn.name()}; copy x.detach(), or use clone()")
+        if id(self) not in memo:
+            made = memo[id(self)] = _rebuild(type(self), self._data.copy(order="K"),
+                                             self.requires_grad, {})
+            if self.grad is not None:
+                made.grad = self.grad.__deepcopy__(memo)
+            made.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        kept = {k: v for k, v in vars(self).items() if k[0] != "_"}
+        return _rebuild, (type(self), self._data, self.requires_grad, kept)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return create.from_numpy(np.asarray(array))
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self._data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._data.__dlpack_device__()
+
+    # ---- dtype
+    to = convert.to
+    type = convert.type_
+
+    def type_as(self, other: Any) -> Any:
+        """Return the tensor in another tensor's dtype."""
+        return convert.as_type(self, other._data.dtype)
+
+    def float(self) -> Any:
+        """Return the tensor as float32."""
+        return convert.as_type(self, _dtype.float32.numpy)
+
+    def double(self) -> Any:
+        """Return the tensor as float64."""
+        return convert.as_type(self, _dtype.float64.numpy)
+
+    def half(self) -> Any:
+        """Return the tensor as float16."""
+        return convert.as_type(self, _dtype.float16.numpy)
+
+    def long(self) -> Any:
+        """Return the tensor as int64."""
+        return convert.as_type(self, _dtype.int64.numpy)
+
+    def int(self) -> Any:
+        """Return the tensor as int32."""
+        return convert.as_type(self, _dtype.int32.numpy)
+
+    def short(self) -> Any:
+        """Return the tensor as int16."""
+        return convert.as_type(self, _dtype.int16.numpy)
+
+    def char(self) -> Any:
+        """Return the tensor as int8."""
+        return convert.as_type(self, _dtype.int8.numpy)
+
+    def byte(self) -> Any:
+        """Return the tensor as uint8."""
+        return convert.as_type(self, _dtype.uint8.numpy)
+
+    def bool(self) -> Any:
+        """Return True where the elements are not zero."""
+        return convert.as_type(self, _dtype.bool_.numpy)
+
+    def cpu(self) -> Any:
+        """Return the tensor itself: it is on the CPU."""
+        return self
+
+
+def _rebuild(kind: type, array: Any, requires_grad: bool, kept: dict[str, Any]) -> Any:
+    """Make a tensor again from what pickle or deepcopy kept."""
+    made = wrap(array, None)
+    made.__class__ = kind
+    vars(made).update(kept)
+    return made.requires_grad_() if requires_grad else made
+
+
+class UntypedStorage:
+    """The block of memory that a tensor and its views share."""
+
+    def __init__(self, array: Any) -> None:
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        self._array = array
+
+    def data_ptr(self) -> int:
+        """Return the address of the block."""
+        return self._array.ctypes.data  # type: ignore[no-any-return]
+
+    def nbytes(self) -> int:
+        """Return the size of the block in bytes."""
+        return self._array.nbytes  # type: ignore[no-any-return]
+
+    size = __len__ = nbytes
+
+    def offset_of(self, array: Any) -> int:
+        """Return where an array begins in the block, in bytes."""
+        return array.ctypes.data - self.data_ptr()  # type: ignore[no-any-return]

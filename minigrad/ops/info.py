@@ -1,0 +1,59 @@
+"""Questions about tensors as functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _check, engine
+
+
+def is_tensor(obj: Any) -> bool:
+    """Return True for a Tensor."""
+    return isinstance(obj, engine.Tensor)
+
+
+def is_storage(obj: Any) -> bool:
+    """Return True for a block of memory as `Tensor.untyped_storage` returns it."""
+    return type(obj).__name__ == "UntypedStorage"
+
+
+def numel(input: Any) -> int:
+    """Return the number of elements."""
+    return _check.tensor(input, "numel")._data.size  # type: ignore[no-any-return]
+
+
+def is_floating_point(input: Any) -> bool:
+    """Return True for float16, float32 and float64."""
+    return _check.tensor(input, "is_floating_point")._data.dtype.kind == "f"  # type: ignore[no-any-return]
+
+
+def is_complex(input: Any) -> bool:
+    """Return False: there are no complex tensors."""
+    _check.tensor(input, "is_complex")
+    return False
+
+
+def is_same_size(input: Any, other: Any) -> bool:
+    """Return True if the shapes are equal."""
+    return input.is_same_size(other)  # type: ignore[no-any-return]
+
+
+def typename(obj: Any) -> str:
+    """Return the type of an object as text: `torch.FloatTensor` for a float32 tensor."""
+    if isinstance(obj, engine.Tensor):
+        return obj.type()  # type: ignore[no-any-return]
+    module = getattr(type(obj), "__module__", "")
+    prefix = f"{module}." if module not in ("", "builtins") else ""
+    return prefix + type(obj).__qualname__
+
+
+def result_type(tensor1: Any, tensor2: Any) -> Any:
+    """Return the dtype that arithmetic on two tensors or numbers gives.
+
+    >>> import minigrad as torch
+    >>> torch.result_type(torch.tensor([1, 2]), 1.0)
+    torch.float32
+    """
+    from .._dtype import from_numpy, promote
+
+    return from_numpy[promote(*[getattr(x, "_data", x) for x in (tensor1, tensor2)])]
