@@ -102,6 +102,13 @@ def copy_slices(base: Any, value: Any, chain: Chain, order: Any) -> np.ndarray:
     return out
 
 
+@op(input=lambda g: g * 0)
+def erased(input: Any) -> np.ndarray:
+    """Stand for an in-place write that depends on the old value only by steps: zero gradient."""
+    return input.copy()
+
+
+ERASED = erased.op  # type: ignore[attr-defined]
 AS_VIEW = as_view.op  # type: ignore[attr-defined]
 COPY_SLICES = copy_slices.op  # type: ignore[attr-defined]
 
@@ -126,6 +133,8 @@ def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = N
         node.versions = [v for v in node.versions if v[0] != made.names[0]]
         node.meta = {**(node.meta or {}), "inplace": True}
         arrays[0] = target
+    elif state.grad and x._node is not None and not made.bits[0][1]:
+        node = record(ERASED, 1, (x,), [x._data], x._data, ())  # comparisons: the slope is zero
     if made.mutate:
         made.mutate(*arrays)
     else:
