@@ -77,7 +77,22 @@ def region(array: np.ndarray, chain: Chain) -> np.ndarray:
         state.arrays -= 1
 
 
-@op(value=lambda g, chain: replay(g, chain))
+@op(input=lambda g: g)
+def relaid(input: Any, order: Any) -> np.ndarray:
+    """Return a copy in a base's own memory layout."""
+    out = laid_out(input.shape, input.dtype, order)
+    out[...] = input
+    return out
+
+
+def shown_of(g: Any, chain: Chain, order: Any) -> Any:
+    """Return the part of a base's gradient that a chain of views shows, whatever its layout."""
+    array = getattr(g, "_data", g)
+    dense = array.transpose(order).flags.c_contiguous if array.ndim else True
+    return replay(g if dense else relaid(g, order), chain)
+
+
+@op(value=lambda g, chain, order: shown_of(g, chain, order))
 def scatter_view(value: Any, shape: Any, chain: Chain, order: Any) -> np.ndarray:
     """Return zeros of a base's shape with `value` at the place of a view."""
     out = laid_out(shape, value.dtype, order)
@@ -93,7 +108,7 @@ def as_view(input: Any, chain: Chain, order: Any) -> np.ndarray:
 
 
 @op(base=lambda g, chain, order: copy_slices(g, 0.0, chain, order),
-    value=lambda g, chain: replay(g, chain), shown="torch::autograd::CopySlices")
+    value=lambda g, chain, order: shown_of(g, chain, order), shown="torch::autograd::CopySlices")
 def copy_slices(base: Any, value: Any, chain: Chain, order: Any) -> np.ndarray:
     """Return a copy of the base with the region of a view replaced by `value`."""
     out = laid_out(base.shape, base.dtype, order)
