@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.kernels._threads import scratch
+
 PIECE = 1024  # elements: BLAS sums this many in several float32 accumulators
 _ONES = {np.dtype(kind): np.ones(PIECE, kind) for kind in ("f4", "f8")}
 _TINY = 1e-30  # smaller squares lose digits in float32
@@ -76,7 +78,7 @@ def moments(x: np.ndarray, combine: Combine, spread: Combine, count: int, eps: f
         mean = combine(x.sum(-1, dtype=np.float64)) / count
     nearby = mean.astype(x.dtype)
     shift = spread(nearby)
-    centred = x - shift[..., None]
+    centred = np.subtract(x, shift[..., None], out=scratch("centred", x.shape, x.dtype))
     square = combine(dots(centred, centred)) / count
     if x.dtype != np.float64 and not ((square > _TINY) & np.isfinite(square)).all():
         centred = x.astype(np.float64) - shift[..., None]

@@ -6,9 +6,12 @@ import numpy as np
 
 from minigrad.kernels._blocks import BLOCK, each_block
 from minigrad.kernels._moments import dots, moments, shift_for, sums
+from minigrad.kernels._threads import scratch
 
 Array = np.ndarray
 Needs = tuple[bool, bool, bool]
+
+_PIECE = 64  # rows
 
 
 def _blocks(rows: int, length: int) -> list[slice]:
@@ -22,6 +25,26 @@ def _wide(x: Array) -> Array:
 
 def _column(values: Array, dtype: np.dtype) -> Array:
     return values.astype(dtype)[:, None]
+
+
+def _target(out: Array, x: Array) -> Array:
+    """Return where to compute: `out` itself, or scratch memory in the dtype of x."""
+    return out if out.dtype == x.dtype else scratch("target", x.shape, x.dtype)
+
+
+def _finish(out: Array, target: Array) -> None:
+    if target is not out:
+        out[...] = target
+
+
+def _column_sums(x: Array) -> Array:
+    """Return the sums of the columns, of _PIECE rows at a time in float32."""
+    ones = np.ones(_PIECE, x.dtype)
+    total = np.zeros(x.shape[1])
+    for start in range(0, len(x), _PIECE):
+        part = x[start : start + _PIECE]
+        total += ones[: len(part)] @ part
+    return total
 
 
 def layer_norm(
@@ -41,20 +64,22 @@ def layer_norm(
         found = moments(part[None], lambda s: s[0], lambda v: v[None], x.shape[1], eps)
         mean[block] = found.mean
         invstd[block] = 1 / np.sqrt(found.var + eps)
-        xhat = _normalised(part, mean[block], invstd[block])
+        result = y[block]
+        out = _target(result, part)
+        _normalised(part, mean[block], invstd[block], out)
         if weight is not None:
-            xhat *= weight
+            out *= weight
         if bias is not None:
-            xhat += bias
-        y[block] = xhat
+            out += bias
+        _finish(result, out)
 
     each_block(work, len(blocks), x.size)
     return y, mean, invstd
 
 
-def _normalised(x: Array, mean: Array, invstd: Array) -> Array:
-    """Return (x - mean) * invstd, to the last digit also where the mean is large."""
-    xhat = x - _column(mean, x.dtype)
+def _normalised(x: Array, mean: Array, invstd: Array, out: Array) -> Array:
+    """Write (x - mean) * invstd, to the last digit also where the mean is large."""
+    xhat = np.subtract(x, _column(mean, x.dtype), out=out)
     if shift_for(mean, invstd, x.dtype) is not None:
         xhat -= _column(sums(xhat) / x.shape[1], x.dtype)
     xhat *= _column(invstd, x.dtype)
@@ -83,22 +108,27 @@ def _gradients(
     def work(index: int) -> None:
         block = blocks[index]
         part, grad, s = _wide(x[block]), _wide(g[block]), invstd[block]
+        xhat = scratch("xhat", part.shape, part.dtype)
         if mean is None:
-            xhat = part * _column(s, part.dtype)
+            np.multiply(part, _column(s, part.dtype), out=xhat)
         else:
-            xhat = _normalised(part, mean[block], s)
-        ones = np.ones(len(part), part.dtype)
-        dw[index] = ones @ (grad * xhat)
-        db[index] = ones @ grad
+            _normalised(part, mean[block], s, xhat)
+        product = scratch("product", part.shape, part.dtype)
+        np.multiply(grad, xhat, out=product)
+        dw[index], db[index] = _column_sums(product), _column_sums(grad)
         if dx is None:
             return
-        out = grad * weight if weight is not None else grad.copy()
-        xhat *= _column(dots(out, xhat) / length, part.dtype)
+        # w stands in the sums over a row only: E[w g xhat] is a product with w / length.
+        w = np.ones(length) if weight is None else weight
+        w = (w / length).astype(part.dtype)
+        xhat *= (product @ w)[:, None]
         if mean is not None:
-            xhat += _column(dots(out, np.ones(length, part.dtype)) / length, part.dtype)
-        out -= xhat
+            xhat += (grad @ w)[:, None]
+        result = dx[block]
+        out = _target(result, part)
+        np.subtract(grad if weight is None else np.multiply(grad, weight, out=out), xhat, out=out)
         out *= _column(s, part.dtype)
-        dx[block] = out
+        _finish(result, out)
 
     each_block(work, len(blocks), x.size)
     kind = x.dtype if weight is None else weight.dtype
@@ -126,10 +156,12 @@ def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
             double = part.astype(np.float64)
             square = dots(double, double) / x.shape[1]
         invrms[block] = 1 / np.sqrt(square + eps)
-        out = part * _column(invrms[block], part.dtype)
+        result = y[block]
+        out = _target(result, part)
+        np.multiply(part, _column(invrms[block], part.dtype), out=out)
         if weight is not None:
             out *= weight
-        y[block] = out
+        _finish(result, out)
 
     each_block(work, len(blocks), x.size)
     return y, invrms

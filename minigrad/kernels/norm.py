@@ -27,6 +27,7 @@ from minigrad.kernels._row_norm import (
     rms_norm,
     rms_norm_backward,
 )
+from minigrad.kernels._threads import scratch
 
 __all__ = [
     "batch_norm",
@@ -185,7 +186,9 @@ def _combine(g: Array, a: Array, x: Array, b: Array, c: Array, out: Array) -> No
     target = out if out.dtype == kind else np.empty(x.shape, kind)
     np.multiply(x, b.astype(kind)[..., None], out=target)
     np.add(target, c.astype(kind)[..., None], out=target)
-    np.add(target, g * a.astype(kind)[..., None], out=target)
+    scaled = scratch("scaled", x.shape, kind)
+    np.multiply(g, a.astype(kind)[..., None], out=scaled)
+    np.add(target, scaled, out=target)
     if target is not out:
         out[...] = target
 

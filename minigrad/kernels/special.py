@@ -1,7 +1,7 @@
 """Special functions that NumPy lacks: erf, its inverse, GELU and its slope.
 
 All are rational functions fitted for this module at Chebyshev nodes with 60 digits, evaluated in
-blocks that stay in the first-level cache. The forms are those of Cody, Rational Chebyshev
+blocks that stay in the cache. The forms are those of Cody, Rational Chebyshev
 approximations for the error function, 1969, and of Wichura, Algorithm AS 241, 1988: erf(x) is
 x R(x^2) near 0 and 1 - exp(-x^2) R(x) further out, the inverse y R(0.7225 - y^2) near 0 and
 R(sqrt(-log((1 - |y|) / 2))) towards the ends.
@@ -22,8 +22,8 @@ from minigrad.kernels._threads import run
 
 __all__ = ["erf", "erfinv", "gelu", "gelu_slope"]
 
-_BLOCK = 8192  # elements: a handful of such arrays fit into the first-level cache
-_LANE = 32  # blocks that one thread takes at a time
+_BLOCK = 1 << 15  # elements: a handful of such arrays stay in the second-level cache
+_LANE = 8  # blocks that one thread takes at a time
 _SQRT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
