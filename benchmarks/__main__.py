@@ -85,8 +85,9 @@ def measure_memory(suite: str, name: str, settings: Settings) -> dict:
 def measure_imports(settings: Settings) -> dict[str, float]:
     """Return {module: median seconds of its import}, each in fresh processes, taking turns.
 
-    NumPy's is from a bare start, the others' is what they take when NumPy is there. The first turn is not counted: it may compile the sources to __pycache__, as the first
-    import after an installation does.
+    NumPy's is from a bare start, the others' is what they take when NumPy is there. The
+    first turn is not counted: it may compile the sources to __pycache__, as the first import
+    after an installation does.
     """
     modules = ["numpy", "minigrad"] + ["torch"] * torch_installed()
     before = {module: "" if module == "numpy" else "import numpy; " for module in modules}
