@@ -108,6 +108,7 @@ from .ops.products import (
 )
 from . import linalg
 from .ops.decompose import pinv as pinverse
+from .ops.decompose import slogdet_pair as slogdet
 
 # ---- reductions
 from .ops.cumulative import cummax, cummin, cumprod, cumsum, diff, logcumsumexp, prod

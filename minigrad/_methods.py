@@ -20,6 +20,7 @@ from .ops import (
     arrange,
     convert,
     create,
+    decompose,
     fill,
     index,
     join,
@@ -266,3 +267,9 @@ class Methods:
     addr_ = _inplace(products.addr)
     kron = products.kron
     trace = products.trace
+    det = decompose.det
+    logdet = decompose.logdet
+    slogdet = decompose.slogdet_pair
+    inverse = decompose.inverse
+    pinverse = decompose.pinv
+    matrix_power = decompose.matrix_power

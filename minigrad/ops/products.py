@@ -10,7 +10,7 @@ from .. import _check
 from ..engine import op
 from .arrange import put_diagonal
 from .elementwise import mul
-from .linalg import _column, _mT, _row, _times, check_same, matmul, mismatch, mm, product
+from .linalg import _column, _mT, _row, _times, check_same, mismatch, mm, product
 from .shape import expand, permute, reshape, unsafe_view, view
 
 ndarray = np.ndarray
@@ -83,7 +83,8 @@ def _add_error(input: ndarray, a: ndarray, b: ndarray, *_: Any) -> Exception:
         np.broadcast_to(np.empty(input.shape), shape)
     except ValueError:
         return RuntimeError(f"The expanded size of the tensor {list(shape)} must match the "
-                            f"existing size {list(input.shape)} of the summand: it does not broadcast")
+                            f"existing size {list(input.shape)} of the summand, which does not "
+                            f"broadcast to it")
     return RuntimeError("the shapes do not fit")
 
 

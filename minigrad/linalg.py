@@ -1,0 +1,112 @@
+"""Linear algebra under PyTorch's `torch.linalg` names."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from . import _check
+from .ops.arrange import diagonal as _diagonal
+from .ops.decompose import (
+    LinAlgError,
+    cholesky,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    matrix_power,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    svd,
+    svdvals,
+)
+from .ops.elementwise import mul
+from .ops.extremes import amax, amin
+from .ops.linalg import matmul
+from .ops.products import multi_dot
+from .ops.reduce import sum
+from .ops.shape import movedim
+from .ops.vector_norm import linalg_vector_norm
+
+__all__ = ["LinAlgError", "cholesky", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul",
+           "matrix_norm", "matrix_power", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
+           "svd", "svdvals", "vecdot", "vector_norm"]
+
+
+def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *,
+                dtype: Any = None, out: Any = None) -> Any:
+    """Return (sum |x|^ord)^(1/ord) over `dim` (None: all elements); also ord 0, inf and -inf.
+
+    >>> import minigrad as torch
+    >>> torch.linalg.vector_norm(torch.tensor([3., -4.]))
+    tensor(5.)
+    """
+    y = linalg_vector_norm(x, ord, dim, keepdim, dtype=dtype)
+    return y if out is None else out.copy_(y)
+
+
+def matrix_norm(A: Any, ord: float | str = "fro", dim: Any = (-2, -1), keepdim: bool = False, *,
+                dtype: Any = None, out: Any = None) -> Any:
+    """Return the norm of matrices: 'fro', 'nuc', 2, -2 (singular values), 1, -1, inf or -inf.
+
+    1 is the largest sum of absolute values of a column, inf of a row; -1 and -inf the smallest.
+
+    >>> import minigrad as torch
+    >>> torch.linalg.matrix_norm(torch.tensor([[1., -2.], [3., 4.]]), 1)
+    tensor(6.)
+    """
+    if len(dim) != 2:
+        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {dim}")
+    if dtype is not None:
+        A = A.to(dtype)
+    rows, columns = _check.dims(dim, A.ndim)
+    if ord == "fro":
+        y = linalg_vector_norm(A, 2, (rows, columns), keepdim)
+    elif ord in ("nuc", 2, -2):
+        values = svdvals(movedim(A, (rows, columns), (-2, -1)))
+        y = (sum(values, -1) if ord == "nuc" else
+             amax(values, -1) if ord == 2 else amin(values, -1))  # type: ignore[operator]
+        for at in sorted((rows, columns)) if keepdim else ():
+            y = y.unsqueeze(at)
+    elif ord in (1, -1, math.inf, -math.inf):
+        over, then = (rows, columns) if ord in (1, -1) else (columns, rows)
+        totals = linalg_vector_norm(A, 1, over, keepdim)
+        then -= not keepdim and then > over
+        y = (amax if float(ord) > 0 else amin)(totals, then, keepdim)
+    else:
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported; use 'fro', 'nuc', 1, "
+                           f"-1, 2, -2, inf or -inf")
+    return y if out is None else out.copy_(y)
+
+
+def norm(A: Any, ord: float | str | None = None, dim: Any = None, keepdim: bool = False, *,
+         out: Any = None, dtype: Any = None) -> Any:
+    """Return a vector norm (one dim, or no order) or a matrix norm (two dims).
+
+    >>> import minigrad as torch
+    >>> torch.linalg.norm(torch.tensor([[3., 0.], [0., 4.]]))
+    tensor(5.)
+    """
+    if ord is None:
+        return vector_norm(A, 2, dim, keepdim, dtype=dtype, out=out)
+    dims = (dim,) if isinstance(dim, int) else dim
+    if dims is None and A.ndim not in (1, 2):
+        raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D "
+                           f"or 2D. Got {A.ndim}D.")
+    dims = tuple(range(A.ndim)) if dims is None else tuple(dims)
+    if len(dims) == 1 and not isinstance(ord, str):
+        return vector_norm(A, ord, dims, keepdim, dtype=dtype, out=out)
+    return matrix_norm(A, ord, dims, keepdim, dtype=dtype, out=out)
+
+
+def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
+    """Return the sums of products along one dimension; the others broadcast."""
+    result = sum(mul(x, y), dim)
+    return result if out is None else out.copy_(result)
+
+
+def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """Return the view of the diagonal of the last two dimensions."""
+    return _diagonal(A, offset, dim1, dim2)
