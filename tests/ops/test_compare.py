@@ -64,3 +64,15 @@ def test_inplace_comparison_keeps_the_dtype():
     x = torch.tensor([1.0, 3.0])
     assert x.gt_(2) is x
     assert x.tolist() == [0.0, 1.0]
+
+
+def test_inplace_comparison_has_zero_gradient():
+    x = torch.tensor([1.0, 3.0], requires_grad=True)
+    y = x * 2
+    y.gt_(3)
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+    y = x * 2
+    y[0:1].gt_(3)  # through a view: only that part
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [0.0, 24.0]
