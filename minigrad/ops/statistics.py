@@ -64,8 +64,8 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -
 
 
 # ------------------------------------------------------------------------------------- quantiles
-_ROUNDED = {"lower": np.floor, "higher": np.ceil, "nearest": np.round,
-            "linear": None, "midpoint": None}
+_ROUNDED: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round,
+                             "linear": None, "midpoint": None}
 
 
 def _rows(x: ndarray, dim: int | None) -> ndarray:
