@@ -21,6 +21,7 @@ from ..ops.adaptive_pool import (
     adaptive_max_pool2d, adaptive_max_pool3d,
 )
 from ..ops.attention import scaled_dot_product_attention
+from ..ops.bilinear import bilinear
 from ..ops.conv import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
 )
@@ -36,6 +37,11 @@ from ..ops.loss import (
     binary_cross_entropy, binary_cross_entropy_with_logits, huber_loss, kl_div, l1_loss, mse_loss,
     smooth_l1_loss,
 )
+from ..ops.margin_loss import (
+    cosine_embedding_loss, gaussian_nll_loss, hinge_embedding_loss, margin_ranking_loss,
+    multi_margin_loss, multilabel_margin_loss, multilabel_soft_margin_loss, poisson_nll_loss,
+    soft_margin_loss, triplet_margin_loss, triplet_margin_with_distance_loss,
+)
 from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from ..ops.pad import pad
 from ..ops.piecewise import hardshrink, prelu, rrelu, softshrink
@@ -43,7 +49,6 @@ from ..ops.pool import (
     avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d, max_pool1d, max_pool2d,
     max_pool3d,
 )
-from ..ops.products import bilinear
 from ..ops.response_norm import local_response_norm, normalize
 from ..ops.softmax import gumbel_softmax
 
