@@ -15,12 +15,25 @@ def adaptive_max_pool(x: np.ndarray, output_size: Ints) -> tuple[np.ndarray, np.
     x (N, C, *spatial) -> y, indices (N, C, *output_size); an index counts in the flattened spatial
     axes. The winner is the window's first maximum, or its last NaN.
     """
+    if set(output_size) == {1} and x.size:
+        return _whole(x)
     y = x
     indices = np.zeros((1,) * x.ndim, np.int64)
     steps = strides(x.shape[2:])
     for k in reversed(range(len(output_size))):
         y, indices = _reduce_axis(y, indices, k + 2, output_size[k], steps[k])
     return np.ascontiguousarray(y), np.ascontiguousarray(np.broadcast_to(indices, y.shape))
+
+
+def _whole(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the maximum of each channel."""
+    rows = x.reshape(x.shape[0] * x.shape[1], -1)
+    indices = rows.argmax(1)
+    y = np.take_along_axis(rows, indices[:, None], 1)[:, 0]
+    for row in np.flatnonzero(y != y):  # argmax takes the first NaN, PyTorch the last one
+        indices[row] = np.flatnonzero(np.isnan(rows[row]))[-1]
+    shape = x.shape[:2] + (1,) * (x.ndim - 2)
+    return y.reshape(shape), indices.astype(np.int64, copy=False).reshape(shape)
 
 
 def _reduce_axis(

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.kernels._moments import sums
 from minigrad.kernels._windows import Axis, Ints, adaptive_bounds, at, axes, output_size
 
 _Tap = tuple[slice | np.ndarray, slice | np.ndarray]  # outputs, and the input of each
 
 
+@np.errstate(all="ignore")
 def avg_pool(
     x: np.ndarray,
     kernel: Ints,
@@ -37,6 +39,7 @@ def avg_pool(
     return _divided(y, _counts(plan, count_include_pad, divisor_override), x.dtype)
 
 
+@np.errstate(all="ignore")
 def avg_pool_backward(
     g: np.ndarray,
     spatial: Ints,
@@ -67,12 +70,23 @@ def _taps(axis: Axis) -> list[_Tap]:
 def _sums(x: np.ndarray, taps: Sequence[Sequence[_Tap]], sizes: Ints) -> np.ndarray:
     """Add along each spatial axis what the taps read; float16 is added in float32."""
     x = _wide(x)
+    if set(sizes) == {1} and x.dtype.kind == "f" and x.size and _whole(taps, x.shape[2:]):
+        total = sums(np.ascontiguousarray(x).reshape(*x.shape[:2], -1))
+        return total.astype(x.dtype).reshape(*x.shape[:2], *sizes)
     for k in reversed(range(len(sizes))):
         y = np.zeros(x.shape[: k + 2] + sizes[k : k + 1] + x.shape[k + 3 :], x.dtype)
         for to, source in taps[k]:
             y[at(k + 2, to)] += x[at(k + 2, source)]
         x = y
     return x
+
+
+def _whole(taps: Sequence[Sequence[_Tap]], spatial: Ints) -> bool:
+    """Return whether the one window along each axis reads every input once."""
+    return all(
+        len(each) == n and all(to == slice(0, 1) and source.stop for to, source in each)
+        for each, n in zip(taps, spatial, strict=True)
+    )
 
 
 def _counts(plan: tuple[Axis, ...], include_pad: bool, override: int | None) -> np.ndarray:
@@ -98,24 +112,38 @@ def _divided(y: np.ndarray, counts: np.ndarray, dtype: np.dtype | None) -> np.nd
     return y if dtype is None else y.astype(dtype, copy=False)
 
 
+@np.errstate(all="ignore")
 def adaptive_avg_pool(x: np.ndarray, output_size: Ints) -> np.ndarray:
     """Return averages over a grid of windows that cover x: (N, C, *output_size)."""
     spans = [adaptive_bounds(n, out) for n, out in zip(x.shape[2:], output_size, strict=True)]
-    y = _sums(x, [_adaptive_taps(*span) for span in spans], tuple(output_size))
+    y = _sums(x, _adaptive_taps(x.shape[2:], output_size), tuple(output_size))
     return _divided(y, _adaptive_counts(spans), x.dtype)
 
 
+@np.errstate(all="ignore")
 def adaptive_avg_pool_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
     """Return the gradient of `adaptive_avg_pool` for its input: (N, C, *spatial)."""
     spans = [adaptive_bounds(n, out) for n, out in zip(spatial, g.shape[2:], strict=True)]
     scaled = _divided(_wide(g), _adaptive_counts(spans), None)
-    taps = [[(source, to) for to, source in _adaptive_taps(*span)] for span in spans]
+    if set(g.shape[2:]) == {1}:
+        return np.array(np.broadcast_to(scaled, g.shape[:2] + tuple(spatial)), g.dtype, order="C")
+    forward = _adaptive_taps(tuple(spatial), g.shape[2:])
+    taps = [[(source, to) for to, source in each] for each in forward]
     return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)
 
 
-def _adaptive_taps(first: np.ndarray, last: np.ndarray) -> list[_Tap]:
-    """Return the taps of one axis, as index arrays in which no index occurs twice."""
-    taps = []
+def _adaptive_taps(spatial: Ints, out: Ints) -> list[list[_Tap]]:
+    """Return the taps of each axis, as slices where all windows have the same size."""
+    return [
+        _taps(Axis(n, n // m, n // m, 0, 1, m)) if m and n % m == 0 else _uneven_taps(n, m)
+        for n, m in zip(spatial, out, strict=True)
+    ]
+
+
+def _uneven_taps(size: int, out: int) -> list[_Tap]:
+    """Return the taps of one axis as index arrays in which no index occurs twice."""
+    first, last = adaptive_bounds(size, out)
+    taps: list[_Tap] = []
     sharing = int(np.bincount(first).max(initial=1))  # neighbours read one input when out > size
     for tap in range(int((last - first).max(initial=0))):
         to = np.flatnonzero(first + tap < last)

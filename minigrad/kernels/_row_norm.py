@@ -39,11 +39,12 @@ def _finish(out: Array, target: Array) -> None:
 
 def _column_sums(x: Array) -> Array:
     """Return the sums of the columns, of _PIECE rows at a time in float32."""
+    rows, length = x.shape
+    whole = rows - rows % _PIECE
     ones = np.ones(_PIECE, x.dtype)
-    total = np.zeros(x.shape[1])
-    for start in range(0, len(x), _PIECE):
-        part = x[start : start + _PIECE]
-        total += ones[: len(part)] @ part
+    total = (ones @ x[:whole].reshape(-1, _PIECE, length)).sum(0, dtype=np.float64)
+    if whole < rows:
+        total += ones[: rows - whole] @ x[whole:]
     return total
 
 

@@ -208,6 +208,16 @@ def test_avg_pool_confines_infinity_and_nan_to_their_windows():
     assert (y == 1).all()
 
 
+def test_infinities_of_both_signs_and_overflows_are_results_not_warnings():
+    x = np.array([[[np.inf, -np.inf, 3e38, 3e38]]], np.float32)
+    y = avg_pool(x, (2,), (2,), (0,))
+    assert np.isnan(y[0, 0, 0]) and y[0, 0, 1] == np.inf
+    assert np.isnan(adaptive_avg_pool(x, (1,))).all()
+    y, choice = max_pool(x, (3,), (1,), (0,), (1,))
+    dx = max_pool_backward(x[..., :2], choice, (4,), (3,), (1,), (0,), (1,))
+    np.testing.assert_array_equal(dx, [[[np.inf, 0, -np.inf, 0]]])
+
+
 def test_avg_pool_of_integers_divides_towards_zero_and_of_float16_rounds_once():
     x = np.array([[[3, -7, 2, 5, -7, -7]]])
     assert avg_pool(x, (2,), (2,), (0,)).tolist() == [[[-2, 3, -7]]]
