@@ -1,46 +1,33 @@
-"""Record what the article snippets print with torch: tests/data/snippets.json.gz.
+"""Record what torch makes of the expressions in tests/ops/snippets: tests/data/snippets.json.
 
-Run with torch 2.13 installed, from the root of the repository: python tests/record_snippets.py
+Run with torch 2.13 installed, from the root of the repository:
+
+    python tests/record_snippets.py
 """
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import io
 import json
+import sys
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parent
-
-
-def printed(function: Any) -> str:
-    """Return what a function prints."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        function()
-    return out.getvalue()
+sys.path.insert(0, str(ROOT.parent))
 
 
 def main() -> None:
     import torch
 
+    from tests.ops.snippets import families, outcome, read
+
     torch.set_num_threads(1)
-    text = (ROOT / "nn" / "source_snippets.py").read_text()
-    names: dict[str, Any] = {"__name__": "snippets"}
-    exec(text.replace("import minigrad as torch", "import torch").replace("import minigrad.",
-                                                                        "import torch."), names)
-    found = {table.__name__: printed(table) for table in names["TABLES"]}
-    for name, (make, shape) in names["NETS"].items():
-        net = make()
-        out = net(torch.ones(shape))
-        outs = out if isinstance(out, tuple) else (out,)
-        state = {key: list(value.shape) for key, value in net.state_dict().items()}
-        found[name] = {"repr": repr(net), "shapes": [list(o.shape) for o in outs],
-                       "grad_fn": [o.grad_fn.name() for o in outs], "state_dict": state}
-    data = json.dumps(found, indent=0).encode()
-    (ROOT / "data" / "snippets.json.gz").write_bytes(gzip.compress(data, mtime=0))
+    recorded = {}
+    for family in families():
+        setup, expressions = read(family)
+        recorded[family] = {e: outcome(torch, setup, e) for e in expressions}
+    path = ROOT / "data" / "snippets.json"
+    path.write_text(json.dumps(recorded, indent=0) + "\n")
+    print(f"{path.name}: {sum(map(len, recorded.values()))} expressions")
 
 
 if __name__ == "__main__":

@@ -119,4 +119,5 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *,
 def scatter_reduce_(input: Any, dim: int, index: Any, src: Any, reduce: str, *,
                     include_self: bool = True) -> Any:
     """Reduce `src` onto the places of an index along `dim`, in place."""
-    return input.copy_(scatter_reduce(input, dim, index, src, reduce, include_self=include_self))
+    before = input.clone()  # what the derivative needs must not be overwritten
+    return input.copy_(scatter_reduce(before, dim, index, src, reduce, include_self=include_self))
