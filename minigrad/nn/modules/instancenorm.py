@@ -38,7 +38,7 @@ class _InstanceNorm(_NormBase):
                     f"is read as {'(N, C, ...)' if dim else '(C, ...), without a batch'}")
             warnings.warn(f"input's size at dim={dim} does not match num_features. You can silence "
                           f"this warning by not passing in num_features, which is not used because "
-                          f"affine=False", stacklevel=3)
+                          f"affine=False", stacklevel=4)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the input, each channel of each sample normalised by itself."""
