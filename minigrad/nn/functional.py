@@ -18,7 +18,7 @@ from ..ops import softmax as _shares
 from ..ops.activation import celu, elu, gelu, glu, logsigmoid, selu, softplus, softsign, tanhshrink
 from ..ops.adaptive_pool import (
     adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
-    adaptive_max_pool2d, adaptive_max_pool3d,
+    adaptive_max_pool2d, adaptive_max_pool3d, max_unpool1d, max_unpool2d, max_unpool3d,
 )
 from ..ops.attention import scaled_dot_product_attention
 from ..ops.bilinear import bilinear
@@ -49,6 +49,7 @@ from ..ops.pool import (
     avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d, max_pool1d, max_pool2d,
     max_pool3d,
 )
+from ..ops.rearrange import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
 from ..ops.response_norm import local_response_norm, normalize
 from ..ops.softmax import gumbel_softmax
 

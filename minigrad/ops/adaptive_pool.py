@@ -5,6 +5,7 @@ Window o of an axis of n elements and m outputs reaches from floor(o n / m) to c
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def _maximum(input: Any, output_size: Ints) -> Any:
 
 
 @op(value=lambda g, indices, n: gather(g, indices, n), indices=None,
-    shown=lambda n: "SqueezeBackward1" if n == 1 else f"MaxUnpool{n}DBackward0")
+    shown="MaxUnpool2DBackward0")
 def spread(value: Any, indices: Any, shape: Ints, n: int) -> Any:
     """Add each value at its index into the last n dimensions, flattened, of zeros of `shape`."""
     dx = kernels.scatter_flat(_batched(value, n), _batched(indices, n), shape[-n:])
@@ -145,3 +146,71 @@ def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = Fal
     torch.Size([1, 2, 2, 2, 2])
     """
     return _adaptive_max(3, input, output_size, return_indices)
+
+
+# ------------------------------------------------------------------------------------ unpooling
+@op(input=lambda g, indices, n: gather(g, indices, n), indices=None,
+    shown=lambda n: "SqueezeBackward1" if n == 1 else f"MaxUnpool{n}DBackward0")
+def _unpool(input: Any, indices: Any, size: Ints, n: int) -> Any:
+    """Write each element at its index into zeros; of elements with one index the last one stays."""
+    lead = input.shape[:input.ndim - n]
+    places = math.prod(size)
+    if indices.size and not (indices.min() >= 0 and indices.max() < places):
+        bad = indices[(indices < 0) | (indices >= places)].flat[0]
+        raise RuntimeError(f"max_unpool{n}d: Found an invalid max index: {bad} for the output size "
+                           f"{size}; give the output_size that was pooled")
+    y = np.zeros((math.prod(lead), places), input.dtype)
+    rows = np.arange(len(y))[:, None]
+    y[rows, indices.reshape(len(y), -1)] = input.reshape(len(y), -1)
+    return y.reshape(*lead, *size)
+
+
+def _max_unpool(n: int, input: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any,
+                output_size: Any) -> Any:
+    where = f"max_unpool{n}d"
+    kernel = ints(kernel_size, n, where, "kernel_size")
+    stride = kernel if stride in (None, (), []) else ints(stride, n, where, "stride")
+    padding = ints(padding, n, where, "padding")
+    _check_shape(where, input, n)
+    if indices._data.dtype != np.int64:
+        raise RuntimeError(f"{where}: indices should be int64, got {indices.dtype}")
+    if indices._data.shape != input._data.shape:
+        raise RuntimeError(f"{where}: Expected indices of the shape of the input, "
+                           f"{tuple(input.shape)}, got {tuple(indices.shape)}")
+    size = tuple((o - 1) * s + k - 2 * p for o, s, k, p in zip(
+        input.shape[-n:], stride, kernel, padding, strict=True))
+    if output_size is not None:
+        asked = tuple(int(o) for o in output_size)[-n:]
+        if len(output_size) not in (n, n + 1, n + 2) or not all(
+                d - s < a < d + s for a, d, s in zip(asked, size, stride, strict=True)):
+            raise ValueError(f"{where}: invalid output_size {tuple(output_size)}: expected {size}, "
+                             f"each less than one stride {stride} larger or smaller")
+        size = asked
+    return _unpool(input, indices, size, n)
+
+
+def max_unpool1d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                 output_size: Any = None) -> Any:
+    """Return zeros with the maxima of `max_pool1d(..., return_indices=True)` where they were.
+
+    `output_size`: the size that was pooled, where it does not follow from the others.
+
+    >>> import minigrad as torch
+    >>> F = torch.nn.functional
+    >>> y, where = F.max_pool1d(torch.tensor([[1., 5., 2., 3.]]), 2, return_indices=True)
+    >>> F.max_unpool1d(y, where, 2)
+    tensor([[0., 5., 0., 3.]])
+    """
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                 output_size: Any = None) -> Any:
+    """Return zeros with the maxima of `max_pool2d` where they were; see `max_unpool1d`."""
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                 output_size: Any = None) -> Any:
+    """Return zeros with the maxima of `max_pool3d` where they were; see `max_unpool1d`."""
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
