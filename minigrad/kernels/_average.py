@@ -7,13 +7,14 @@ which is a product over the axes, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from minigrad.kernels._moments import sums
 from minigrad.kernels._windows import Axis, Ints, adaptive_bounds, at, axes, output_size
 
-_Tap = tuple[slice | np.ndarray, slice | np.ndarray]  # outputs, and the input of each
+_Tap = tuple[Any, Any]  # outputs, and the input of each: slices or index arrays
 
 
 @np.errstate(all="ignore")

@@ -53,6 +53,7 @@ class _Taps:
 
     def view(self, source: slice, part: slice) -> np.ndarray:
         """Return part of what a tap reads."""
+        assert self.x is not None
         count = len(range(source.start, source.stop, self.stride))
         first, last, _ = part.indices(count)
         if self.stride == 1:

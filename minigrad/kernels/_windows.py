@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def axes(
     return tuple(Axis(*each) for each in numbers)
 
 
-def at(axis: int, index: slice) -> tuple[slice, ...]:
+def at(axis: int, index: slice | np.ndarray) -> tuple[Any, ...]:
     """Return an index that takes `index` along `axis` and everything along the others."""
     return (slice(None),) * axis + (index,)
 

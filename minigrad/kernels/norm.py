@@ -265,7 +265,7 @@ def frozen_norm_backward(
     if needs[0]:
         scale = s if weight is None else s * weight
         dx = (grad * scale.astype(grad.dtype)[:, None]).astype(x.dtype, copy=False).reshape(x.shape)
-    sum_g = sums(grad) if needs[1] or needs[2] else None
+    sum_g = sums(grad)
     if needs[1]:
         shift = shift_for(mean, s, part.dtype)
         centred = part if shift is None else part - shift[:, None]

@@ -68,12 +68,13 @@ def max_pool(
     choice = np.empty(y.shape, choice_dtype(kernel))
     planes = x.shape[0] * x.shape[1]
     x = np.ascontiguousarray(x)
-    rows = x.reshape(planes, *spatial), y.reshape(planes, *out), choice.reshape(planes, *out)
+    flat_x, flat_y = x.reshape(planes, *spatial), y.reshape(planes, *out)
+    flat_choice = choice.reshape(planes, *out)
     step = max(1, _BLOCK // max(1, prod(spatial)))
 
     def work(index: int) -> None:
         part = slice(index * step, (index + 1) * step)
-        reduce_windows(*(array[part] for array in rows), plan)
+        reduce_windows(flat_x[part], flat_y[part], flat_choice[part], plan)
 
     run(work, -(-planes // step) if y.size else 0)
     return y, choice
