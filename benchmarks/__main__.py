@@ -26,7 +26,7 @@ from benchmarks.measure import QUICK, Settings, summarise
 from benchmarks.worker import SUITES, sides, torch_installed
 
 ROOT = Path(__file__).resolve().parent.parent
-NETS = ("small", "medium")  # the suites whose memory is measured too
+NETS = ("small", "medium")  # the suites whose memory is measured too; the others have many cases
 IMPORTS = 11  # fresh processes per module
 
 
@@ -54,6 +54,9 @@ def chosen(only: list[str], suite: str) -> list[str]:
 
 def measure_suite(suite: str, names: list[str], settings: Settings) -> dict:
     """Return {name: times, ratio, spread, about} with memory for whole nets."""
+    if suite not in NETS:
+        rounds, block = min(settings.rounds, 3), min(settings.block, 0.02)
+        settings = dataclasses.replace(settings, rounds=rounds, block=block)
     runs: list[dict] = []
     for process in range(settings.processes):
         say(f"{suite}: {len(names)} cases, process {process + 1} of {settings.processes}")
