@@ -32,6 +32,7 @@ from ..ops.dropout import (
 )
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.embedding import embedding, one_hot
+from ..ops.interpolate import interpolate
 from ..ops.linalg import linear
 from ..ops.loss import (
     binary_cross_entropy, binary_cross_entropy_with_logits, huber_loss, kl_div, l1_loss, mse_loss,
