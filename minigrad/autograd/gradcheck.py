@@ -202,7 +202,7 @@ def _problem(func: Any, inputs: Sequence[Any], eps: float, atol: float, rtol: fl
         raise ValueError("gradcheck expects at least one input tensor to require gradient, but "
                          "none of them have requires_grad=True.")
     for t, name in zip(leaves, names, strict=True):
-        if 0 in t._data.strides and any(
+        if t._data.size and 0 in t._data.strides and any(
                 s == 0 and n > 1 for s, n in zip(t._data.strides, t._data.shape, strict=True)):
             raise RuntimeError(f"gradcheck: {name} has elements that share memory (expand): they "
                                f"cannot be varied one by one; call .contiguous() first")

@@ -80,3 +80,51 @@ def assert_same(got: np.ndarray, want: np.ndarray, tol: float, what: str) -> Non
     finite = np.abs(want[np.isfinite(want)])
     scale = max(1.0, float(finite.max(initial=0.0)))
     np.testing.assert_allclose(got, want, rtol=tol, atol=tol * scale, err_msg=what)
+
+
+def assert_derivative_is_right(sample: Sample, torch: Any, order: int) -> None:
+    """Compare the derivative of an order with finite differences of the one below.
+
+    Along one random direction, by central differences with one Richardson step; the bound grows
+    with the difference of the two steps, which tells how well they can be trusted.
+    """
+    args, kwargs = sample.build(torch)
+    leaves = [t for t in flatten([args, kwargs], torch) if t.requires_grad and t.is_leaf]
+    start = [t.detach().clone() for t in leaves]
+    rng = np.random.Generator(np.random.PCG64(7))
+    way = [torch.from_numpy(np.asarray(rng.random(tuple(t.shape)) * 2 - 1)) for t in leaves]
+
+    def at(step: float) -> list[Any]:
+        """Return the tensors whose derivative is asked for, at start + step * way."""
+        with torch.no_grad():
+            for t, t0, v in zip(leaves, start, way, strict=True):
+                t.copy_(t0 + step * v)
+        tensors = call(sample, torch, args, kwargs)
+        for k in range(1, order):
+            tensors = [t for t in tensors if t is not None and t.requires_grad]
+            if tensors:
+                tensors = list(torch.autograd.grad(
+                    tensors, leaves, cotangents(sample, k, tensors, torch), create_graph=True,
+                    allow_unused=True))
+        return [t for t in tensors if t is not None and t.requires_grad]
+
+    def weighted(step: float) -> float:
+        tensors = at(step)
+        weights = cotangents(sample, order, tensors, torch)
+        return sum(((t.detach() * w).sum().item()
+                    for t, w in zip(tensors, weights, strict=True)), 0.0)
+
+    tensors = at(0.0) if leaves else []
+    if not tensors:
+        return
+    grads = torch.autograd.grad(tensors, leaves, cotangents(sample, order, tensors, torch),
+                                allow_unused=True)
+    exact = sum(((g * v).sum().item() for g, v in zip(grads, way, strict=True) if g is not None),
+                0.0)
+    h = 1e-3
+    coarse = (weighted(2 * h) - weighted(-2 * h)) / (4 * h)
+    fine = (weighted(h) - weighted(-h)) / (2 * h)
+    numeric = (4 * fine - coarse) / 3
+    bound = 1e-6 * max(1.0, abs(numeric)) + 2e-2 * abs(fine - coarse)
+    assert abs(exact - numeric) <= bound, (
+        f"{sample.id}, order {order}: {exact} but numerically {numeric}")
