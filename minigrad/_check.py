@@ -25,12 +25,14 @@ def dim(value: int, ndim: int, name: str = "dim") -> int:
 
 def dims(value: Any, ndim: int, name: str = "dim") -> tuple[int, ...]:
     """Return an axis, a sequence of axes, or None (all axes) as a tuple without repetitions."""
+    if type(value) is int:
+        return (dim(value, ndim, name),) if ndim else dims((value,), ndim, name)
     if value is None:
         return tuple(range(ndim))
-    if isinstance(value, (int, np.integer)):
+    if isinstance(value, np.integer):
         value = (value,)
-    found = tuple(dim(v, ndim, name) for v in value)
-    if len(set(found)) != len(found):
+    found = tuple([dim(v, ndim, name) for v in value])
+    if len(found) > 1 and len(set(found)) != len(found):
         raise RuntimeError(f"dim {max(found, key=found.count)} appears multiple times in the list "
                            f"of dims (argument '{name}')")
     return found if ndim else ()
@@ -38,6 +40,11 @@ def dims(value: Any, ndim: int, name: str = "dim") -> tuple[int, ...]:
 
 def sizes(args: Sequence[Any]) -> tuple[int, ...]:
     """Return the sizes given as `f(2, 3)`, `f((2, 3))` or `f(Size)` as one tuple."""
+    for a in args:
+        if type(a) is not int:
+            break
+    else:
+        return tuple(args)
     if len(args) == 1 and not isinstance(args[0], (int, np.integer)):
         args = args[0] if isinstance(args[0], (tuple, list)) else (args[0],)
     return tuple(int(a) if isinstance(a, (int, np.integer)) else _index(a) for a in args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,23 @@ def diagflat(input: Any, offset: int = 0) -> Any:
     return diag_embed(reshape(input, (-1,)), offset)
 
 
+@lru_cache(maxsize=32)
+def _lower(rows: int, columns: int, diagonal: int) -> ndarray:
+    return np.tri(rows, columns, diagonal, bool)
+
+
+def _tril(input: ndarray, diagonal: int) -> ndarray:
+    rows, columns = input.shape[-2:]
+    make = _lower if rows * columns <= 1 << 16 else _lower.__wrapped__  # large ones are not kept
+    return np.where(make(rows, columns, diagonal), input, input.dtype.type(0))
+
+
+def _triu(input: ndarray, diagonal: int) -> ndarray:
+    rows, columns = input.shape[-2:]
+    make = _lower if rows * columns <= 1 << 16 else _lower.__wrapped__
+    return np.where(make(rows, columns, diagonal - 1), input.dtype.type(0), input)
+
+
 def _triangle(name: str, keep: Any) -> Any:
     def forward(input: Any, diagonal: int = 0) -> Any:
         if input.ndim < 2:
@@ -186,8 +204,8 @@ def _triangle(name: str, keep: Any) -> Any:
     return forward
 
 
-tril = op(input=lambda g, diagonal: tril(g, diagonal))(_triangle("tril", np.tril))
-triu = op(input=lambda g, diagonal: triu(g, diagonal))(_triangle("triu", np.triu))
+tril = op(input=lambda g, diagonal: tril(g, diagonal))(_triangle("tril", _tril))
+triu = op(input=lambda g, diagonal: triu(g, diagonal))(_triangle("triu", _triu))
 
 
 def _blocks(g: Any, shapes: list[tuple[int, ...]]) -> list[Any]:

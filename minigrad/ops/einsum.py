@@ -201,15 +201,23 @@ def _contract(a: tuple[Any, Labels], b: tuple[Any, Labels], keep: set[Any],
     free_x, free_y = [c for c in lx if c not in ly], [c for c in ly if c not in lx]
     size = dict(zip([*lx, *ly], [*x.shape, *y.shape], strict=True))
     count = [math.prod(size[c] for c in group) for group in (shared, free_x, summed, free_y)]
-    left = permute(x, tuple(lx.index(c) for c in [*shared, *free_x, *summed]))
-    right = permute(y, tuple(ly.index(c) for c in [*shared, *summed, *free_y]))
+    left = _ordered(x, lx, [*shared, *free_x, *summed])
+    right = _ordered(y, ly, [*shared, *summed, *free_y])
     if shared:
-        z = bmm(reshape(left, (count[0], count[1], count[2])),
-                reshape(right, (count[0], count[2], count[3])))
+        z = bmm(_shaped(left, (count[0], count[1], count[2])),
+                _shaped(right, (count[0], count[2], count[3])))
     else:
-        z = mm(reshape(left, (count[1], count[2])), reshape(right, (count[2], count[3])))
+        z = mm(_shaped(left, (count[1], count[2])), _shaped(right, (count[2], count[3])))
     labels = [*shared, *free_x, *free_y]
     return view(z, tuple(size[c] for c in labels)), labels
+
+
+def _ordered(x: Any, labels: Labels, wanted: Labels) -> Any:
+    return x if labels == wanted else permute(x, tuple([labels.index(c) for c in wanted]))
+
+
+def _shaped(x: Any, shape: tuple[int, ...]) -> Any:
+    return x if x._data.shape == shape else reshape(x, shape)
 
 
 def _prepared(term: tuple[Any, Labels], others: Labels, keep: set[Any]) -> tuple[Any, Labels]:

@@ -153,7 +153,8 @@ def randint_like(input: Any, *args: Any, low: Any = None, high: Any = None, gene
 
 # ----------------------------------------------------------------- drawn by a tensor's own numbers
 @op(mean=lambda g: fill(g, 0.0), std=lambda g: fill(g, 0.0),
-    shown=lambda mean_shape, std_shape: f"NormalBackward{3 if mean_shape and std_shape else 1}",
+    shown=lambda mean_shape, std_shape:
+    f"NormalBackward{3 if mean_shape and std_shape else 1 if mean_shape else 2}",
     explain=_check.broadcast_error)
 def _normal(mean: Any, std: Any, generator: Any) -> Any:
     kind = getattr(mean, "dtype", None) or std.dtype

@@ -70,9 +70,10 @@ def _gather(input: Any, dim: int, index: Any) -> Any:
     dim = _check_index("gather", input, dim, index)
     if not input.ndim or not index.size:
         return np.full(index.shape, input) if index.size else np.empty(index.shape, input.dtype)
-    part = input[tuple(slice(None) if i == dim else slice(0, n)
-                       for i, n in enumerate(index.shape))]
-    return np.take_along_axis(part, index, dim)
+    key: list[Any] = [np.arange(n).reshape([-1 if k == i else 1 for k in range(index.ndim)])
+                      for i, n in enumerate(index.shape)]
+    key[dim] = index
+    return input[tuple(key)]
 
 
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Any:
