@@ -101,6 +101,10 @@ _IMAGE = A(2, 4, 5, 6)
 _LINE = A(3, 7, away=0.1)
 _WELL_APART = A(2, 3, 6, 5, distinct=True)
 _ACTIVATION = A(3, 4, away=0.1)
+SIGNS = C(3, 4, make=lambda rng: np.where(rng.random((3, 4)) < 0.5, -1.0, 1.0))
+PLACES = C(2, 3, 4, make=lambda rng: np.tile(np.array([1, 2, 5, 6]), (2, 3, 1)))
+PLACES_2D = C(make=lambda rng: np.arange(1, 16, 4).reshape(1, 1, 2, 2).repeat(2, 0))
+PLACES_3D = C(make=lambda rng: np.arange(1, 16, 4).reshape(1, 1, 1, 2, 2).repeat(2, 0))
 
 LINES = [
     # ---- containers
@@ -222,6 +226,14 @@ LINES = [
     M("nn.Flatten()", _IMAGE),
     M("nn.Flatten(0, 1)", _IMAGE),
     M("nn.Unflatten(1, (2, 2))", _IMAGE),
+    M("nn.Fold((4, 5), (2, 3), padding=1, stride=2)", A(2, 12, 9)),
+    M("nn.Unfold(2, dilation=(1, 2), padding=1)", A(2, 3, 4, 3)),
+    M("nn.PixelShuffle(2)", A(2, 8, 2, 3)),
+    M("nn.PixelUnshuffle(2)", A(2, 1, 4, 6)),
+    M("nn.ChannelShuffle(3)", A(2, 6, 2)),
+    M("nn.MaxUnpool1d(2)", A(2, 3, 4), PLACES),
+    M("nn.MaxUnpool2d(2)", A(2, 1, 2, 2), PLACES_2D),
+    M("nn.MaxUnpool3d((1, 2, 2))", A(2, 1, 1, 2, 2), PLACES_3D),
     M("nn.ConstantPad1d((1, 2), 3.5)", A(2, 3, 4)),
     M("nn.ConstantPad2d(1, -1.0)", A(2, 3, 4)),
     M("nn.ConstantPad3d((0, 1, 1, 0, 0, 2), 0.5)", A(1, 2, 2, 2, 2)),
@@ -261,6 +273,19 @@ LINES = [
     M("nn.HuberLoss(reduction='sum', delta=0.6)", A(3, 4), A(3, 4)),
     M("nn.KLDivLoss(reduction='batchmean')", A(3, 4), A(3, 4, low=0.1, high=0.9)),
     M("nn.KLDivLoss(reduction='sum', log_target=True)", A(3, 4), A(3, 4)),
+    M("nn.HingeEmbeddingLoss(margin=0.7)", A(3, 4), SIGNS),
+    M("nn.CosineEmbeddingLoss(0.1)", A(3, 4), A(3, 4), I(3, low=1, high=2)),
+    M("nn.MarginRankingLoss(margin=0.3)", A(3, 4), A(3, 4), SIGNS),
+    M("nn.SoftMarginLoss(reduction='sum')", A(3, 4), SIGNS),
+    M("nn.MultiLabelMarginLoss()", A(3, 4), I(3, 4, low=-1, high=4), order=1),
+    M("nn.MultiLabelSoftMarginLoss(torch.ones(4))", A(3, 4), C(3, 4, low=0.0, high=1.0)),
+    M("nn.MultiMarginLoss(p=2, margin=0.5)", A(3, 4), I(3, high=4), order=1),
+    M("nn.TripletMarginLoss(swap=True)", A(3, 4), A(3, 4), A(3, 4)),
+    M("nn.TripletMarginWithDistanceLoss(distance_function=nn.CosineSimilarity(), margin=0.4)",
+      A(3, 4), A(3, 4), A(3, 4)),
+    M("nn.PoissonNLLLoss(full=True)", A(3, 4), C(3, 4, low=0.0, high=9.0)),
+    M("nn.PoissonNLLLoss(log_input=False, eps=0.1)", A(3, 4, low=0.1), C(3, 4, low=0.0)),
+    M("nn.GaussianNLLLoss(full=True)", A(3, 4), A(3, 4), A(3, 4, low=0.1)),
     M("nn.CosineSimilarity()", A(3, 4), A(3, 4)),
     M("nn.CosineSimilarity(dim=0, eps=1e-3)", A(3, 2), A(3, 2)),
     M("nn.PairwiseDistance()", A(3, 4), A(3, 4)),
