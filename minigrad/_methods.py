@@ -90,6 +90,8 @@ class Methods:
             if kind == self._data.dtype:
                 return shape.view(self, self._data.shape)
             return convert.view_bits(self, kind)
+        if not size:
+            raise TypeError("view() needs a shape or a dtype")
         return shape.view(self, sizes(size))
 
     def reshape(self, *shape_: Any) -> Any:

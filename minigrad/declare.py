@@ -137,6 +137,8 @@ class Op:
         return filled
 
     def refuse(self, at: int, arg: Any) -> Exception:
+        if self.explain and isinstance(arg, (list, tuple)) and not arg:  # cat([])
+            return self.explain(arg)
         kind = type(arg).__name__
         return TypeError(f"{self.name}(): argument '{self.names[at]}' (position {at + 1}) must be "
                          f"Tensor, not {kind}; convert it with minigrad.as_tensor")

@@ -83,7 +83,8 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     if (dims[0] - dims[1]) % input.ndim == 0:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and "
                            f"dim1 = {dims[1]}")
-    return np.array(np.rot90(input, k, _check.dims(dims, input.ndim)))
+    a, b = _check.dims(dims, input.ndim)
+    return np.array(np.rot90(input, k, (a, b)))
 
 
 # ----------------------------------------------------------------------- diagonals and triangles

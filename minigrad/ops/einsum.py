@@ -159,9 +159,9 @@ def _evaluate(terms: list[tuple[Any, Labels]], output: Labels) -> Any:
     single = len(terms) == 1
     while len(terms) > 1:
         i, j = _cheapest(terms, output) if len(terms) > 2 else (0, 1)
-        pair = [terms.pop(j), terms.pop(i)][::-1]
+        right, left = terms.pop(j), terms.pop(i)
         others = {c for _, labels in terms for c in labels}
-        terms.append(_contract(*pair, others | set(output), output))
+        terms.append(_contract(left, right, others | set(output), output))
     x, labels = terms[0]
     gone = [c for c in labels if c not in output]
     order = [labels.index(c) for c in [*output, *gone]]

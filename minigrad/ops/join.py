@@ -69,8 +69,6 @@ def cat(tensors: Any, dim: int = 0) -> Any:
         tensors = [*kept, *(np.empty((0, *kept[0].shape[1:]), a.dtype).reshape(
             [0 if i == dim % kept[0].ndim else s for i, s in enumerate(kept[0].shape)])
             for a in tensors if a.shape == (0,))]
-    if not tensors:
-        raise _join_error(tensors)
     ndim = tensors[0].ndim
     if not ndim:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated; use "
@@ -88,7 +86,8 @@ def concatenate(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     return concat(tensors, dim, out=out)
 
 
-@op(tensors=lambda g, dim: unbind(g, dim))
+@op(tensors=lambda g, dim: unbind(g, dim),
+    explain=lambda tensors, dim=0: RuntimeError("stack expects a non-empty TensorList"))
 def stack(tensors: Any, dim: int = 0) -> Any:
     """Join tensors of one shape along a new dimension.
 
@@ -97,8 +96,6 @@ def stack(tensors: Any, dim: int = 0) -> Any:
     tensor([[1, 3],
             [2, 4]])
     """
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList")
     shape = tensors[0].shape
     at = _check.dim(dim, len(shape) + 1)
     for k, a in enumerate(tensors):

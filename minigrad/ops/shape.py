@@ -79,7 +79,10 @@ def reshape(input: Any, shape: Any) -> Any:
     if state.arrays and isinstance(input, (ndarray, np.generic)):
         return input.reshape(shape)
     array = _check.tensor(input, "reshape")._data
-    shape = tuple(shape) if isinstance(shape, (tuple, list)) else _check.sizes((shape,))
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"reshape(): argument 'shape' (position 2) must be tuple of ints, not "
+                        f"{type(shape).__name__}")
+    shape = _check.sizes(tuple(shape))
     if array.flags.c_contiguous:
         return view(input, shape)
     shape = infer(shape, array.size)
@@ -327,7 +330,7 @@ def _expanded(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
     if extra < 0:
         raise RuntimeError(f"expand: the number of sizes provided ({len(size)}) must be greater or "
                            f"equal to the number of dimensions in the tensor ({len(shape)})")
-    full = []
+    full: list[Any] = []
     if size[extra:] == shape and min(size[:extra], default=0) >= 0:
         return size
     for i, s in enumerate(size):
