@@ -36,16 +36,20 @@ def _elu(input: Any, alpha: float, scale: float, input_scale: float, name: str) 
     x = wide(input)
     below = np.expm1(np.minimum(x, 0) * input_scale)
     below *= alpha * scale
-    return np.where(x <= 0, below, x * scale).astype(input.dtype, copy=False)
+    above = np.maximum(x, 0)
+    above *= scale
+    above += below  # one of the two is 0
+    return above.astype(input.dtype, copy=False)
 
 
 @op(input=lambda g, y, input, input_scale: where(input <= 0, g * y * input_scale, 0.0))
 def elu_slope(input: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """Return the derivative of `_elu`; at 0 it is the one from below."""
     x = wide(input)
-    below = np.exp(np.minimum(x, 0) * input_scale)
-    below *= alpha * scale * input_scale
-    return np.where(x <= 0, below, x.dtype.type(scale)).astype(input.dtype, copy=False)
+    slope = np.exp(np.fmin(x, 0) * input_scale)
+    slope *= alpha * scale * input_scale  # right up to 0, and constant above
+    slope += ~(x <= 0) * x.dtype.type(scale - alpha * scale * input_scale)
+    return slope.astype(input.dtype, copy=False)
 
 
 def _checked_elu(name: str, input: Any, alpha: float, scale: float, input_scale: float,
@@ -141,12 +145,26 @@ def gelu(input: Any, *, approximate: str = "none") -> Any:
     raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
-def _silu_slope(input: Any) -> Any:
+def _silu_curvature(input: Any) -> Any:
     s = sigmoid(input)
-    return s * (1 + input * (1 - s))
+    return s * (1 - s) * (2 + input * (1 - 2 * s))
 
 
-@op(input=lambda g, input: g * _silu_slope(input))
+@op(input=lambda g, input: g * _silu_curvature(input))
+def silu_slope(input: Any) -> Any:
+    """Return the derivative of silu, s (1 + x (1 - s)) with s = sigmoid(x)."""
+    x = wide(input)
+    s = np.exp(-x)
+    s += 1
+    s = np.reciprocal(s)
+    slope = 1 - s
+    slope *= x
+    slope += 1
+    slope *= s
+    return slope.astype(input.dtype, copy=False)
+
+
+@op(input=lambda g, input: g * silu_slope(input))
 def silu(input: Any) -> Any:
     """Return input * sigmoid(input), also called swish.
 

@@ -13,7 +13,7 @@ import numpy as np
 from .. import _random, views
 from .._check import floats
 from ..engine import op
-from ..kernels.select import drop
+from ..kernels.select import SMALL, WORDS, drop, keep
 from .choose import _where as where
 from .shape import view
 
@@ -25,7 +25,17 @@ ndarray = np.ndarray
     slope=lambda g, value, by: where(by > 0, 0.0, g * value), shown="LeakyReluBackward0")
 def bend(value: Any, by: Any, slope: Any) -> Any:
     """Return `value` where `by` is positive, else `slope * value`."""
-    return np.where(by > 0, value, value * slope)
+    return either(by > 0, value, value * slope)
+
+
+def either(mask: ndarray, a: ndarray, b: ndarray) -> ndarray:
+    """Return floats of `a` where the mask is set, of `b` elsewhere: np.where without branches."""
+    if mask.size <= SMALL or not mask.shape == a.shape == b.shape:
+        return np.where(mask, a, b)
+    y = keep(a, mask)
+    words = y.view(WORDS[y.itemsize])
+    words |= drop(b, mask).view(words.dtype)
+    return y
 
 
 # ------------------------------------------------------------------------- the relu family
@@ -99,13 +109,15 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     tensor([-0.1000,  2.0000])
     """
     floats("leaky_relu", input)
-    return np.where(input > 0, input, input * negative_slope)
+    if 0 < negative_slope <= 1:
+        return np.maximum(input, input * negative_slope)
+    return either(input > 0, input, input * negative_slope)
 
 
 @op(input=lambda g, input, weight: bend(g, input, weight),
     weight=lambda g, input: where(input > 0, 0.0, g * input))
 def _prelu_kernel(input: Any, weight: Any) -> Any:
-    return np.where(input > 0, input, input * weight)
+    return either(input > 0, input, input * weight)
 
 
 def prelu(input: Any, weight: Any) -> Any:

@@ -12,6 +12,7 @@ SAMPLES = numbered([
     S(F + "gelu", A(2, 3), approximate="tanh", covers="gelu"),
     S(F + "gelu", A(6, low=-8.0, high=8.0), covers="gelu gelu_slope"),
     S(F + "gelu", A(), covers="gelu"),
+    S(F + "silu", A(6, low=-8.0, high=8.0), covers="silu silu_slope"),
     S(F + "softplus", A(2, 3, low=-1.5, high=1.5), 3.0, 9.0, covers="softplus bend"),
     S(F + "softplus", A(3, low=0.5, high=1.0), 2.0, 0.5),
     S(F + "glu", A(2, 6)),
