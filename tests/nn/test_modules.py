@@ -142,20 +142,30 @@ def test_inputs_stay(line):
             assert np.array_equal(t.detach().numpy(), old)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("line", "mode"), RUNS, ids=[f"{r[0].make}-{r[1]}" for r in RUNS])
-def test_finite_differences(line, mode):
-    """Gradients of first order agree with differences of the outputs, in random directions."""
-    leaves = [t for t in arguments(line, torch) if t.requires_grad]
-    names = [n for n, _ in build(line, torch).named_parameters()]
-    if not leaves and not names:
+def differentiable(line, mode):
+    """Return the layer and its inputs; skip where there is nothing to differentiate."""
+    module, inputs = build(line, torch).train(mode == "train"), arguments(line, torch)
+    leaves = [t for t in inputs if t.requires_grad] + list(module.parameters())
+    outs = [t for t in flatten(module(*inputs), torch) if t.requires_grad]
+    if not leaves or not outs:
         pytest.skip("nothing to differentiate")
+    return module, inputs
+
+
+EXACT = pytest.mark.parametrize(
+    ("line", "mode"), [run for run in RUNS if run[0].exact],
+    ids=[f"{line.make}-{mode}" for line, mode in RUNS if line.exact])
+
+
+@EXACT
+def test_gradient_in_a_random_direction(line, mode):
+    """The gradient agrees with a difference of outputs: inputs and parameters all moved at once."""
+    differentiable(line, mode)
     rng = np.random.default_rng(0)
     directions = {}
 
     def loss(step):
-        module = build(line, torch).train(mode == "train")
-        inputs = arguments(line, torch)
+        module, inputs = build(line, torch).train(mode == "train"), arguments(line, torch)
         moved = [t for t in inputs if t.requires_grad] + list(module.parameters())
         with torch.no_grad():
             for k, t in enumerate(moved):
@@ -166,11 +176,17 @@ def test_finite_differences(line, mode):
         return (out * torch.from_numpy(weights)).sum(), moved
 
     value, moved = loss(0.0)
-    if not value.requires_grad:
-        pytest.skip("nothing to differentiate")
     grads = torch.autograd.grad(value, moved, allow_unused=True)
     analytic = sum(float((g.numpy() * directions[k]).sum())
                    for k, g in enumerate(grads) if g is not None)
-    h = 1e-6
-    numeric = (loss(h)[0].item() - loss(-h)[0].item()) / (2 * h)
+    numeric = (loss(1e-6)[0].item() - loss(-1e-6)[0].item()) / 2e-6
     assert analytic == pytest.approx(numeric, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.slow
+@EXACT
+def test_gradcheck(line, mode):
+    """Every element of the first derivatives, and the second ones, agree with differences."""
+    module, inputs = differentiable(line, mode)
+    assert torch.autograd.gradcheck(module, tuple(inputs))
+    assert torch.autograd.gradgradcheck(module, tuple(inputs), fast_mode=True, atol=1e-4)
