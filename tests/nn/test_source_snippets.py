@@ -12,10 +12,10 @@ import pytest
 import minigrad as torch
 from minigrad.nn import functional as F
 from tests.nn.source_snippets import NETS, TABLES
-from tests.record_snippets import printed
+from tests.record_articles import printed
 
 FACTS = json.loads(gzip.decompress(
-    (Path(__file__).parent.parent / "data" / "snippets.json.gz").read_bytes()))
+    (Path(__file__).parent.parent / "data" / "articles.json.gz").read_bytes()))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
