@@ -6,12 +6,11 @@ which completes arguments, and the first use of an op with a new set of inputs t
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar
 
-REQUIRED = inspect.Parameter.empty
+REQUIRED = object()  # stands for an argument without default
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "a": "input"}
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,7 +50,7 @@ class Plan:
 class Op:
     """One operation: forward, derivative rules, and what they save."""
 
-    def __init__(self, forward: Callable[..., Any], rules: dict[str, Any], *, aux: str = "",
+    def __init__(self, forward: Any, rules: dict[str, Any], *, aux: str = "",
                  smooth: str = "", also: str = "", reference: Callable[..., Any] | None = None,
                  shown: str | Callable[..., str] | None = None, view: bool = False,
                  outputs: str = "one", explain: Callable[..., Exception] | None = None,
@@ -62,11 +61,13 @@ class Op:
         self.shown = shown or f"{camel}Backward0"
         self.reference, self.view, self.explain, self.mutate = reference, view, explain, mutate
         self.many = outputs == "many"
-        params = inspect.signature(forward).parameters
-        self.names = list(params)
+        self.names = names_of(forward)
         self.slots = {name: i for i, name in enumerate(self.names)}
-        self.defaults = [p.default for p in params.values()]
-        self.positional = sum(p.kind is not p.KEYWORD_ONLY for p in params.values())
+        self.positional = forward.__code__.co_argcount
+        values = forward.__defaults__ or ()
+        given = dict(zip(self.names[self.positional - len(values):self.positional], values,
+                         strict=True), **(forward.__kwdefaults__ or {}))
+        self.defaults = [given.get(name, REQUIRED) for name in self.names]
         self.variadic = self.names[0] == "tensors"
         self.smooth = smooth.split()
         self.also = also.split()
@@ -85,7 +86,7 @@ class Op:
 
     def check(self, rule: Callable[..., Any], first: int = 1) -> list[str]:
         """Return the names a rule asks for; refuse unknown ones where the op is declared."""
-        names = list(inspect.signature(rule).parameters)
+        names = names_of(rule)
         if first and names[:1] != ["g"]:
             raise TypeError(f"{self.name}: the first parameter of a rule must be g, got {names}")
         for name in names[first:]:
@@ -101,7 +102,7 @@ class Op:
     def fused(self, backward: F) -> F:
         """Declare the first-order backward: (g, <names>..., needs) -> one gradient per input."""
         self.backward = backward
-        names = list(inspect.signature(backward).parameters)
+        names = names_of(backward)
         if names[0] != "g" or names[-1] != "needs" or self.reference is None:
             raise TypeError(f"{self.name}: a fused backward is f(g, ..., needs) and needs a "
                             f"reference for the higher orders")
@@ -131,7 +132,7 @@ class Op:
             if at < len(args):
                 raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
             filled[at] = value
-        if REQUIRED in map(type, filled) or any(v is REQUIRED for v in filled):
+        if any(v is REQUIRED for v in filled):
             missing = [n for n, v in zip(self.names, filled, strict=True) if v is REQUIRED]
             raise TypeError(f"{self.name}() missing required argument(s): {', '.join(missing)}")
         return filled
@@ -142,6 +143,12 @@ class Op:
         kind = type(arg).__name__
         return TypeError(f"{self.name}(): argument '{self.names[at]}' (position {at + 1}) must be "
                          f"Tensor, not {kind}; convert it with minigrad.as_tensor")
+
+
+def names_of(function: Any) -> list[str]:
+    """Return the names of a function's parameters (much faster than `inspect.signature`)."""
+    code = function.__code__
+    return list(code.co_varnames[:code.co_argcount + code.co_kwonlyargcount])
 
 
 def positional(function: Any) -> Any:
