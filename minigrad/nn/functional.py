@@ -43,6 +43,7 @@ from ..ops.margin_loss import (
     multi_margin_loss, multilabel_margin_loss, multilabel_soft_margin_loss, poisson_nll_loss,
     soft_margin_loss, triplet_margin_loss, triplet_margin_with_distance_loss,
 )
+from ..ops.multihead import multi_head_attention_forward
 from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from ..ops.pad import pad
 from ..ops.piecewise import hardshrink, prelu, rrelu, softshrink
