@@ -132,9 +132,7 @@ def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
         raise error from None
     finally:
         unhush(loud)
-    aux: Sequence[Any] = ()
-    if op.aux:
-        y, *aux = y
+    y, *aux = y if op.aux else (y,)
     if type(y) is not ndarray:
         y = list(y) if op.many else np.asarray(y)
     return y, aux
@@ -216,7 +214,6 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
     return node
 
 
-# --------------------------------------------------------------------------------------- tape
 class Node(GradFn):
     """One recorded op: its saved values and the nodes that its inputs came from."""
 
@@ -307,7 +304,6 @@ class Pick(Node):
         return self.parents[0].name()
 
 
-# -------------------------------------------------------------------------------------- sweep
 def sweep(roots: Sequence[tuple[Any, Any]], targets: Sequence[Any] | None = None, *,
           keep: bool = False, create: bool = False) -> dict[Any, Any]:
     """Run the tape backward from `roots`, pairs of a node and the gradient of its result.
@@ -350,7 +346,7 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: Sequence[Any] | None = None
                         node.accumulate(g, create)
                     continue
                 if wanted is None or True in wanted:
-                    outcome = node.gradients(g, create, wanted)
+                    outcome = [*node.gradients(g, create, wanted)]
                     if anomaly.on:
                         anomaly.after_backward(node, outcome)
                     if not keep:
@@ -366,6 +362,11 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: Sequence[Any] | None = None
                         d = settle(d, parent, create)
                     before = grads.get(parent)
                     if before is None:
+                        if (type(parent) is Leaf and targets is None and pending[parent] == 1
+                                and parent.hooks is None):  # used once: no need to queue it
+                            outcome[k] = None
+                            parent.accumulate(d, create)
+                            continue
                         grads[parent] = d
                     elif parent in owned and before.ndim:
                         before += d

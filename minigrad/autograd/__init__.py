@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]
                     f"grad can be implicitly created only for scalar outputs, not for shape "
                     f"{list(array.shape)}: reduce it first, such as with .sum(), or give the "
                     f"gradient of the result as gradient= (grad_outputs=)")
-            g = wrap(np.ones(array.shape, array.dtype), None)
+            made = _one if out._node.hooks is None else np.ones  # a hook may write into it
+            g = wrap(made(array.shape, array.dtype), None)
         elif not isinstance(g, engine.Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g._data.shape != array.shape:
@@ -61,6 +63,14 @@ def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]
             g = g.to(out.dtype)
         roots.append((out._node, g if create else g._data))
     return roots
+
+
+@lru_cache(maxsize=16)
+def _one(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return the gradient of a single number by itself; made once, so it must not be written."""
+    made = np.ones(shape, dtype)
+    made.flags.writeable = False
+    return made
 
 
 def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None,

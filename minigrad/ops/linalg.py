@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, _dtype
-from ..engine import op
+from ..engine import apply, op
 from .shape import reshape, transpose
 
 ndarray = np.ndarray
@@ -220,10 +220,9 @@ def _linear_error(x: ndarray, w: ndarray, b: Any) -> Exception:
                         f"bias of shape [{w.shape[0]}], got {list(b.shape)}")
 
 
-@op(input=lambda g, weight: _times(g, weight),
-    weight=lambda g, input: _times(_mT(_rows(g)), _rows(input)) if input.ndim > 1 else
-    _column(g) * input,
-    bias=lambda g: _bias_sum(g), shown=_linear_name, explain=_linear_error)
+@op(input=None, weight=None, bias=None, shown=_linear_name, explain=_linear_error,
+    reference=lambda input, weight, bias: (
+        matmul(input, _mT(weight)) if bias is None else matmul(input, _mT(weight)) + bias))
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
@@ -233,6 +232,19 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
             check_same("linear", y, bias)
         y += bias
     return y
+
+
+@_linear.fused
+def _(g: ndarray, input: ndarray, weight: ndarray, needs: tuple[bool, ...]) -> tuple[Any, ...]:
+    """y = x W^T + b, so dx = g W, dW = g^T x over all rows, and db is the sum of g over the rows."""
+    rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
+    dw = db = None
+    if needs[1]:
+        x = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
+        dw = product(rows.T, x)
+    if needs[2]:
+        db = _bias_sum(rows)
+    return product(g, weight) if needs[0] else None, dw, db
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
@@ -249,4 +261,4 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         raise RuntimeError(f"linear(): expected a weight of shape (out, in) or (in,) and an input "
                            f"of at least 1 dimension, got {list(weight.shape)} and "
                            f"{list(input.shape)}")
-    return _linear(input, weight, bias)
+    return apply(_linear.op, (input, weight, bias))

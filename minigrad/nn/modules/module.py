@@ -95,7 +95,9 @@ class Module(Tree, State, CallHooks):
     # ---- attributes
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
+        if "_parameters" in own and name in own["_parameters"]:  # the hot case first
+            return own["_parameters"][name]
+        for kind in ("_buffers", "_modules"):
             if kind in own and name in own[kind]:
                 return own[kind][name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
