@@ -173,16 +173,29 @@ def add_index(value: Any, shape: tuple[int, ...], index: Key) -> Any:
     if len(arrays) == 1 and arrays[0].dtype.kind == "b":  # no element occurs twice
         y[index] = value
         return y
-    places = np.arange(math.prod(shape)).reshape(shape)
+    if not value.size:
+        return y
+    if len(arrays) == 1:
+        return _add_along(value, shape, len(index) - 1, arrays[0].reshape(-1))
     if value.ndim > 1 and index[0] is not FULL and len(arrays) == len(index) and all(
             a.dtype.kind == "i" for a in arrays):  # whole rows: places of the rows are enough
         lead = shape[:len(index)]
         ids = np.arange(math.prod(lead)).reshape(lead)[index]
-        rows = value.reshape(ids.size, -1) if ids.size else value.reshape(0, 1)
-        add_rows(y.reshape(math.prod(lead), -1), ids.reshape(-1), rows)
+        add_rows(y.reshape(math.prod(lead), -1), ids.reshape(-1), value.reshape(ids.size, -1))
     else:
+        places = np.arange(math.prod(shape)).reshape(shape)
         np.add.at(y.reshape(-1), places[index].reshape(-1), value.reshape(-1))
     return y
+
+
+def _add_along(value: ndarray, shape: tuple[int, ...], dim: int, ids: ndarray) -> ndarray:
+    """Return zeros of `shape` with slices of `value` added at the ids along one dimension."""
+    before, after, size = math.prod(shape[:dim]), math.prod(shape[dim + 1:]), shape[dim]
+    y = np.zeros((size, before * after), value.dtype)
+    rows = value.reshape(before, ids.size, after).transpose(1, 0, 2)
+    add_rows(y, ids % size, rows.reshape(ids.size, -1))
+    return y if not dim and len(shape) == 2 else y.reshape(size, before, after).transpose(
+        1, 0, 2).reshape(shape)
 
 
 def add_rows(y: ndarray, ids: ndarray, rows: ndarray) -> None:
