@@ -170,7 +170,7 @@ nan = inf - inf
 pi = 3.141592653589793
 newaxis = None
 
-_LAZY = ("nn", "optim", "testing", "utils", "viz")
+_LAZY = ("nn", "optim", "utils", "viz")
 
 if _TYPE_CHECKING:
     from . import nn, optim, utils, viz
