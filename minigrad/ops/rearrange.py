@@ -53,8 +53,8 @@ def _fold(input: Any, output_size: Ints, kernel_size: Ints, dilation: Ints, padd
     y = np.zeros((*input.shape[:-2], channels, *padded), input.dtype)
     for i, j, part in _taps(kernel_size, dilation, stride, count):
         y[part] += columns[..., i, j, :, :]
-    inner = tuple(slice(p, n + p) for n, p in zip(output_size, padding, strict=True))
-    return np.ascontiguousarray(y[(..., *inner)])
+    down, across = (slice(p, n + p) for n, p in zip(output_size, padding, strict=True))
+    return np.ascontiguousarray(y[..., down, across])
 
 
 def _block_options(where: str, kernel_size: Any, dilation: Any, padding: Any,
