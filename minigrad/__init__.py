@@ -109,6 +109,7 @@ from .ops.products import (
 from . import linalg
 from .ops.decompose import pinv as pinverse
 from .ops.decompose import slogdet_pair as slogdet
+from .ops.decompose import svd_by_columns as svd
 
 # ---- reductions
 from .ops.cumulative import cummax, cummin, cumprod, cumsum, diff, logcumsumexp, prod
@@ -146,6 +147,7 @@ from .ops.info import (
     is_complex, is_floating_point, is_same_size, is_storage, is_tensor, numel, result_type,
     typename,
 )
+from .ops.info import get_default_device
 
 # ---- neural networks (the rest is in nn.functional)
 from .ops.activation import celu, selu

@@ -344,6 +344,14 @@ def svd(A: Any, full_matrices: bool = True) -> Any:
     return return_types.linalg_svd([wrap(p, None) for p in parts])
 
 
+def svd_by_columns(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
+    """Return U, S, V with input = U diag(S) V^T; `linalg.svd` returns V^T instead."""
+    if not compute_uv:
+        raise RuntimeError("svd: compute_uv=False is not supported; use linalg.svdvals")
+    u, s, vh = svd(input, not some)
+    return return_types.svd((u, s, _mT(vh)))
+
+
 def svdvals(A: Any) -> Any:
     """Return the singular values, descending."""
     return _svd(A)[1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _check, engine
+from .._device import cpu
+from .._dtype import from_numpy, promote
 
 
 def is_tensor(obj: Any) -> bool:
@@ -47,6 +49,11 @@ def typename(obj: Any) -> str:
     return prefix + type(obj).__qualname__
 
 
+def get_default_device() -> Any:
+    """Return the device of new tensors: the CPU."""
+    return cpu
+
+
 def result_type(tensor1: Any, tensor2: Any) -> Any:
     """Return the dtype that arithmetic on two tensors or numbers gives.
 
@@ -54,6 +61,4 @@ def result_type(tensor1: Any, tensor2: Any) -> Any:
     >>> torch.result_type(torch.tensor([1, 2]), 1.0)
     torch.float32
     """
-    from .._dtype import from_numpy, promote
-
     return from_numpy[promote(*[getattr(x, "_data", x) for x in (tensor1, tensor2)])]
