@@ -10,6 +10,7 @@ from ...tensor import Tensor
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
+from ._attention import MultiheadAttention
 from ._make import made
 from ._plain_activation import (
     SELU,
@@ -40,7 +41,7 @@ __all__ = [
     "LeakyReLU",
     "LogSigmoid",
     "LogSoftmax",
-    "Mish",
+    "Mish", "MultiheadAttention",
     "PReLU",
     "RReLU",
     "ReLU",
