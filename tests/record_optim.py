@@ -30,7 +30,7 @@ def plain(value: Any) -> Any:
 def main() -> None:
     import torch
 
-    from tests.samples_optim import OPTIMIZERS, SCHEDULES, rates, trajectory
+    from tests.samples_optim import OPTIMIZERS, PLATEAUS, SCHEDULES, plateau, rates, trajectory
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -45,6 +45,8 @@ def main() -> None:
         facts[make] = {"rates": rates(make, torch)}
         if make != "chained" and "OneCycle" not in make:
             facts[make]["resumed"] = rates(make, torch, resume=True)
+    for make in PLATEAUS:
+        facts[make] = plateau(make, torch)
     np.savez_compressed(ROOT / "data" / "optim.npz", **arrays)
     text = json.dumps(facts, indent=0).encode()
     (ROOT / "data" / "optim.json.gz").write_bytes(gzip.compress(text, mtime=0))

@@ -55,6 +55,13 @@ SCHEDULES = [
     "S.OneCycleLR(opt, [1.0, 2.0], epochs=4, steps_per_epoch=4, anneal_strategy='linear')",
     "S.OneCycleLR(opt, 1.0, total_steps=14, three_phase=True, pct_start=0.25)",
 ]
+PLATEAUS = [
+    "S.ReduceLROnPlateau(opt, patience=1, cooldown=1, factor=0.5)",
+    "S.ReduceLROnPlateau(opt, 'max', patience=0, threshold=0.02, min_lr=[0.01, 0.2])",
+    "S.ReduceLROnPlateau(opt, patience=0, threshold=0.05, threshold_mode='abs', factor=0.7)",
+    "S.ReduceLROnPlateau(opt, 'max', patience=2, threshold_mode='abs', eps=0.2)",
+]
+METRICS = (1.0, 0.9, 0.95, 0.91, 0.92, 0.93, 0.94, 0.8, 0.81, 0.82, 0.83, 0.99, 1.2)
 CHAINED = "S.LinearLR(opt, 0.5, total_iters=3)", "S.CosineAnnealingLR(opt, 8)"
 EPOCHS = 12
 KEPT = (1, 2, 10, 50)
@@ -104,4 +111,16 @@ def rates(make: str, torch: Any, resume: bool = False) -> list[list[float]]:
         found.append([group[key] for group in opt.param_groups for key in ("lr", "momentum")])
         for schedule in made:
             schedule.step()
+    return found
+
+
+def plateau(make: str, torch: Any) -> list[list[float]]:
+    """Return the rates after each metric of a fixed row."""
+    params = start(torch)
+    opt = torch.optim.SGD([{"params": params[:1]}, {"params": params[1:], "lr": 0.5}], lr=0.1)
+    schedule = eval(make, {"S": torch.optim.lr_scheduler, "opt": opt})
+    found = []
+    for metric in METRICS:
+        schedule.step(torch.tensor(metric))
+        found.append([*schedule.get_last_lr(), schedule.num_bad_epochs])
     return found

@@ -15,11 +15,15 @@ from types import FunctionType
 from typing import Any
 
 from ._one_cycle import OneCycleLR
+from ._plateau import ReduceLROnPlateau
 from ._scheduler import LRScheduler
 from .optimizer import Optimizer
 
 __all__ = ["ConstantLR", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR",
-           "LinearLR", "MultiStepLR", "OneCycleLR", "PolynomialLR", "StepLR"]
+           "LinearLR", "MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR"]
+
+
+_LRScheduler = LRScheduler  # the old name of the base, which many programs still use
 
 
 class LambdaLR(LRScheduler):

@@ -211,6 +211,31 @@ def test_embedding():
     assert trained.weight.grad.tolist() == [[0, 0], [2, 2], [0, 0]]
 
 
+def test_attention_masks():
+    """Masked places get no weight and no influence; is_causal looks back only."""
+    attention = nn.MultiheadAttention(4, 2, batch_first=True)
+    x = torch.randn(2, 3, 4)
+    padding = torch.tensor([[False, False, True], [False, False, False]])
+    y, weights = attention(x, x, x, key_padding_mask=padding)
+    assert weights[0, :, 2].tolist() == [0, 0, 0]
+    changed = x.clone()
+    changed[0, 2] = 9
+    assert torch.allclose(attention(x, changed, changed, key_padding_mask=padding)[0], y)
+    causal = torch.ones(3, 3).triu(1).bool()
+    per_head = attention(x, x, x, attn_mask=causal, average_attn_weights=False)[1]
+    assert per_head.shape == (2, 2, 3, 3)
+    assert not per_head.masked_select(causal).any()
+    assert attention(x, x, x, need_weights=False)[1] is None
+    dropped = nn.MultiheadAttention(4, 2, dropout=0.5, generator=torch.Generator().manual_seed(1))
+    again = copy.deepcopy(dropped)
+    assert torch.equal(dropped(x, x, x)[0], again(x, x, x)[0])
+    assert not torch.equal(dropped(x, x, x)[0], dropped.eval()(x, x, x)[0])
+    with pytest.raises(AssertionError, match="divisible by num_heads"):
+        nn.MultiheadAttention(5, 2)
+    with pytest.raises(ValueError, match="greater than 0"):
+        nn.MultiheadAttention(0, 2)
+
+
 def test_rmsnorm_eps():
     """Without eps it is float32's smallest step, for float16 input, too."""
     x = torch.full((2,), 1e-3, dtype=torch.float16)

@@ -12,14 +12,14 @@ import pytest
 import minigrad as torch
 from minigrad import nn, optim
 from minigrad.optim import lr_scheduler as S
-from tests.samples_optim import SCHEDULES, rates, start
+from tests.samples_optim import PLATEAUS, SCHEDULES, plateau, rates, start
 
 FACTS = json.loads(gzip.decompress(
     (Path(__file__).parent.parent / "data" / "optim.json.gz").read_bytes()))
 
 
 def test_table_is_complete():
-    made = {make.split("(")[0].removeprefix("S.") for make in SCHEDULES}
+    made = {make.split("(")[0].removeprefix("S.") for make in [*SCHEDULES, *PLATEAUS]}
     assert set(S.__all__) - {"LRScheduler"} == made
 
 
@@ -34,6 +34,13 @@ def test_rates(make):
 def test_resumed_rates(make):
     """A schedule that is made in the middle of training goes on as torch's."""
     for found, expected in zip(rates(make, torch, True), FACTS[make]["resumed"], strict=True):
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("make", PLATEAUS)
+def test_plateaus(make):
+    """Rates and counts follow torch's when the metric stops improving."""
+    for found, expected in zip(plateau(make, torch), FACTS[make], strict=True):
         assert found == pytest.approx(expected, rel=1e-12)
 
 
@@ -122,6 +129,12 @@ def test_one_cycle_moves_adams_first_beta():
     (ValueError, "pct_start", lambda: S.OneCycleLR(fresh(), 1.0, 5, pct_start=3)),
     (ValueError, "anneal_strategy", lambda: S.OneCycleLR(fresh(), 1.0, 5, anneal_strategy="x")),
     (ValueError, "expected 1 values for max_lr", lambda: S.OneCycleLR(fresh(), [1.0, 2.0], 5)),
+    (ValueError, "Factor should be < 1", lambda: S.ReduceLROnPlateau(fresh(), factor=1.0)),
+    (ValueError, "mode x is unknown", lambda: S.ReduceLROnPlateau(fresh(), mode="x")),
+    (ValueError, "threshold mode x",
+     lambda: S.ReduceLROnPlateau(fresh(), threshold_mode="x")),
+    (TypeError, "is not an Optimizer", lambda: S.ReduceLROnPlateau(3)),
+    (ValueError, "expected 1 min_lrs", lambda: S.ReduceLROnPlateau(fresh(), min_lr=[1, 2])),
     (ValueError, "must support momentum",
      lambda: S.OneCycleLR(optim.Adagrad(start(torch)), 1.0, 5)),
 ])
