@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import _check
 from .choose import clamp_min
 from .elementwise import div
+from .index import take_index
 from .reduce import sum
 from .shape import broadcast_tensors
 from .vector_norm import norm
@@ -44,3 +47,25 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6,
     tensor([5.0000])
     """
     return norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def pdist(input: Any, p: float = 2) -> Any:
+    """Return the p-norm distances of all pairs of rows of (N, D): (N (N - 1) / 2,).
+
+    The order is that of the upper triangle of the distance matrix, row by row. RuntimeError unless
+    the input is 2-d and floating point and p >= 0.
+
+    >>> import minigrad as torch
+    >>> torch.nn.functional.pdist(torch.tensor([[0., 0.], [3., 4.], [0., 1.]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
+    if input.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, (points, features), got "
+                           f"{input.ndim}D")
+    if input._data.dtype.kind != "f":
+        raise RuntimeError(f"pdist only supports floating point tensors, got {input.dtype}; convert"
+                           f" with .float()")
+    if p < 0:
+        raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
+    first, second = np.triu_indices(input.shape[0], 1)
+    return norm(take_index(input, (first,)) - take_index(input, (second,)), p, -1)

@@ -24,7 +24,7 @@ ndarray = np.ndarray
 
 
 @op(input=lambda g: g, shown=lambda name: name)
-def _labelled(input: Any, name: str) -> Any:
+def labelled(input: Any, name: str) -> Any:
     """Return a copy whose grad_fn has the name of PyTorch's single op for the whole loss."""
     return input.copy()
 
@@ -100,7 +100,7 @@ def soft_margin_loss(input: Any, target: Any, size_average: bool | None = None,
     """
     reduction = reduction_of(size_average, reduce, reduction)
     y = reduced(softplus(-target * input, 1.0, math.inf), reduction)
-    return _labelled(y, "SoftMarginLossBackward0")
+    return labelled(y, "SoftMarginLossBackward0")
 
 
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0,
@@ -228,7 +228,7 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, 
     if weight is not None:
         losses = losses * unsqueeze(take_index(weight, index), -1)
     y = reduced(sum(where(others, losses, 0.0), -1) / input.shape[-1], reduction)
-    return _labelled(y, "MultiMarginLossBackward0")
+    return labelled(y, "MultiMarginLossBackward0")
 
 
 def _picked(where_: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, Any]:
@@ -277,7 +277,7 @@ def multilabel_margin_loss(input: Any, target: Any, size_average: bool | None = 
     pairs = wrap(listed[..., None] & ~named[..., None, :], None)
     losses = where(pairs, clamp_min(1 - own + unsqueeze(input, -2), 0), 0.0)
     y = reduced(sum(losses, (-2, -1)) / classes, reduction)
-    return _labelled(y, "MultilabelMarginLossBackward0")
+    return labelled(y, "MultilabelMarginLossBackward0")
 
 
 def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None,

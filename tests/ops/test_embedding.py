@@ -120,3 +120,16 @@ def test_distances():
         F.cosine_similarity(x, x, dim=2)
     with pytest.raises(RuntimeError, match="must match the size"):
         F.cosine_similarity(x, torch.zeros(3))
+
+
+def test_pdist():
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    d = F.pdist(x)
+    np.testing.assert_allclose(d.tolist(), [5, 0, 1, 5, 18**0.5, 1], rtol=1e-6)
+    np.testing.assert_allclose(F.pdist(x, 1.0).tolist(), [7, 0, 1, 7, 6, 1], rtol=1e-6)
+    (g,) = torch.autograd.grad(d[1], x)  # equal points: no direction, no gradient
+    assert not g.any()
+    assert F.pdist(x[:1]).shape == (0,)
+    for wrong, p in ((x[0], 2), (x, -1), (torch.ones(2, 2, dtype=torch.int64), 2)):
+        with pytest.raises(RuntimeError, match="pdist only supports"):
+            F.pdist(wrong, p)
