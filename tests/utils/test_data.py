@@ -241,7 +241,7 @@ def test_workers_know_themselves_and_stop():
         for _ in range(2):
             assert all(x % 100 == 2 for batch in loader for x in batch.tolist())
         if persistent:
-            loader._pool.shutdown()
+            loader._pool[0].shutdown()
     assert data.get_worker_info() is None
     assert set(seen) <= {0, 1}
     assert threading.active_count() == before
@@ -261,6 +261,14 @@ def test_errors_in_workers_come_through():
     for workers in (0, 2):
         with pytest.raises(KeyError, match="no sample 4"):
             list(DataLoader(Breaks(), 2, num_workers=workers))
+
+
+def test_errors_of_worker_init_fn_come_through():
+    def fails(number):
+        raise LookupError(f"worker {number}")
+
+    with pytest.raises(LookupError, match="worker 0"):
+        list(DataLoader(Squares(), 2, num_workers=1, worker_init_fn=fails))
 
 
 def test_timeout():

@@ -85,7 +85,7 @@ class DataLoader(Generic[T_co]):
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self._choose_samplers(batch_size, shuffle, sampler, batch_sampler, drop_last)
         self.collate_fn = collate_fn or (default_collate if self._batches else default_convert)
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: tuple[ThreadPoolExecutor, Iterator[int]] | None = None
 
     def _choose_samplers(self, batch_size: int | None, shuffle: bool | None, sampler: Any,
                          batch_sampler: Any, drop_last: bool) -> None:
@@ -164,12 +164,12 @@ class DataLoader(Generic[T_co]):
 
     def _threaded(self, indices: Iterator[Any], seed: int) -> Iterator[Any]:
         """Yield the batches in order while threads fetch the next ones."""
-        pool = self._pool or self._start(seed)
+        pool, numbers = self._pool or self._start()
         ahead = self.num_workers * (self.prefetch_factor or 2)
         waiting: deque[Future[Any]] = deque()
         try:
             for index in indices:
-                waiting.append(pool.submit(self._fetch, index, seed))
+                waiting.append(pool.submit(self._work, numbers, index, seed))
                 if len(waiting) >= ahead:
                     yield self._wait(waiting.popleft())
             while waiting:
@@ -180,19 +180,21 @@ class DataLoader(Generic[T_co]):
             if not self.persistent_workers:
                 pool.shutdown(wait=True)
 
-    def _start(self, seed: int) -> ThreadPoolExecutor:
-        numbers = iter(range(self.num_workers))
+    def _start(self) -> tuple[ThreadPoolExecutor, Iterator[int]]:
+        """Return threads, and the numbers they will take; both stay if they are persistent."""
+        made = ThreadPoolExecutor(self.num_workers, "minigrad-loader"), iter(range(self.num_workers))
+        if self.persistent_workers:
+            self._pool = made
+        return made
 
-        def begin() -> None:
+    def _work(self, numbers: Iterator[int], index: Any, seed: int) -> Any:
+        """Fetch in a worker; its first task gives it its number and calls worker_init_fn."""
+        if get_worker_info() is None:
             number = next(numbers)
             _here.info = WorkerInfo(number, self.num_workers, seed + number, self.dataset)
             if self.worker_init_fn is not None:
                 self.worker_init_fn(number)
-
-        pool = ThreadPoolExecutor(self.num_workers, "minigrad-loader", begin)
-        if self.persistent_workers:
-            self._pool = pool
-        return pool
+        return self._fetch(index, seed)
 
     def _wait(self, future: Future[Any]) -> Any:
         try:
