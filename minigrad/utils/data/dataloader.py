@@ -182,7 +182,8 @@ class DataLoader(Generic[T_co]):
 
     def _start(self) -> tuple[ThreadPoolExecutor, Iterator[int]]:
         """Return threads, and the numbers they will take; both stay if they are persistent."""
-        made = ThreadPoolExecutor(self.num_workers, "minigrad-loader"), iter(range(self.num_workers))
+        count = self.num_workers
+        made = ThreadPoolExecutor(count, "minigrad-loader"), iter(range(count))
         if self.persistent_workers:
             self._pool = made
         return made
