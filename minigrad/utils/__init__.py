@@ -1,4 +1,4 @@
-"""Helpers around tensors: data loading, hooks."""
+"""Tools around tensors: data loading, hooks."""
 
 from . import data, hooks
 

@@ -349,3 +349,28 @@ def test_registration_hooks():
     assert seen == [("p", "weight"), ("b", "running_mean"), ("b", "running_var"),
                     ("b", "num_batches_tracked"), ("m", "0")]
     assert isinstance(net[0], nn.BatchNorm1d)
+
+
+# ---- names that programs import
+def test_names_of_the_inner_modules():
+    """Classes and functions stand where PyTorch has them."""
+    from minigrad.nn.modules.activation import MultiheadAttention
+    from minigrad.nn.modules.batchnorm import _BatchNorm
+    from minigrad.nn.modules.conv import _ConvNd
+    from minigrad.nn.modules.instancenorm import _InstanceNorm
+    from minigrad.nn.modules.linear import NonDynamicallyQuantizableLinear
+    from minigrad.nn.modules.loss import _Loss, _WeightedLoss
+    from minigrad.nn.modules.utils import _pair, _quadruple, _single, _triple
+    from minigrad.optim.lr_scheduler import _LRScheduler
+    from minigrad.optim.optimizer import Optimizer
+
+    assert isinstance(nn.BatchNorm2d(1), _BatchNorm)
+    assert isinstance(nn.ConvTranspose1d(1, 1, 1), _ConvNd)
+    assert isinstance(nn.InstanceNorm1d(1), _InstanceNorm)
+    assert isinstance(nn.NLLLoss(), _WeightedLoss)
+    assert issubclass(_WeightedLoss, _Loss)
+    assert type(MultiheadAttention(2, 1).out_proj) is NonDynamicallyQuantizableLinear
+    assert (_single(1), _pair((1, 2)), _triple(3), _quadruple(0)) == (
+        (1,), (1, 2), (3, 3, 3), (0, 0, 0, 0))
+    assert issubclass(torch.optim.SGD, Optimizer)
+    assert issubclass(torch.optim.lr_scheduler.StepLR, _LRScheduler)

@@ -1,4 +1,4 @@
-"""Helpers for training: limiting gradients, parameters as a vector."""
+"""Tools for training: limiting gradients, parameters as a vector."""
 
 from .clip_grad import (
     clip_grad_norm_,
