@@ -3,135 +3,130 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from typing import Any
 
+from .boxes import Box, Boxes, described
 from .graph import Edge, Graph, Node
 
 # Okabe and Ito's colours, lightened: told apart by colour-blind readers, and by shape in grey.
 LIGHT = {"input": "#cfe8f7", "parameter": "#fbe3b5", "constant": "#eeeeee", "op": "#ffffff",
          "view": "#ffffff", "module": "#e6e0f3", "output": "#cdeadb"}
-DARK = {"input": "#1d4e6b", "parameter": "#6b4e12", "constant": "#444444", "op": "#2b2b2b",
-        "view": "#2b2b2b", "module": "#433a5c", "output": "#1f5a40"}
-THEMES = {"light": (LIGHT, "white", "#222222", "#f6f7f9", "#9aa3ad"),
-          "dark": (DARK, "#161616", "#eeeeee", "#1e1f22", "#70757d")}
+DARK = {"input": "#1d4e6b", "parameter": "#6b4e12", "constant": "#444444", "op": "#33363b",
+        "view": "#33363b", "module": "#433a5c", "output": "#1f5a40"}
 SHAPES = {"input": "ellipse", "parameter": "note", "constant": "plaintext", "op": "box",
-          "view": "box", "module": "component", "output": "octagon"}
+          "view": "box", "module": "box", "output": "octagon"}
+STYLES = {"op": "filled,rounded", "view": "filled,rounded,dashed", "module": "filled,rounded"}
 FONT = "Helvetica"
+UNHURRIED = 100  # nodes up to which Graphviz may take all the time for the best layout
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of a picture: nodes by kind, page, text, boxes (two in turn), lines."""
+
+    kinds: dict[str, str]
+    page: str
+    ink: str
+    faint: str
+    boxes: tuple[str, str]
+    line: str
+
+
+THEMES = {"light": Theme(LIGHT, "#ffffff", "#1f2328", "#59636e", ("#f4f6f8", "#e9edf1"), "#87919c"),
+          "dark": Theme(DARK, "#16181c", "#eceff2", "#b3bac2", ("#1f2227", "#282c32"), "#7d8590")}
 
 
 def to_dot(graph: Graph) -> str:
     """Return the DOT source; the same graph gives the same text."""
-    colours, page, ink, box, line = THEMES[graph.options.get("theme", "light")]
-    shapes = graph.options.get("shapes", True)
-    lines = [
-        "digraph minigrad {",
-        f'  graph [rankdir={graph.options.get("direction", "TB")}, bgcolor="{page}", '
-        f'fontname="{FONT}", fontsize=11, fontcolor="{ink}", nodesep=0.3, ranksep=0.35, '
-        f'pad=0.2{_caption(graph)}];',
-        f'  node [fontname="{FONT}", fontsize=11, fontcolor="{ink}", color="{line}", '
-        f'style=filled, margin="0.14,0.06", height=0.3];',
-        f'  edge [fontname="{FONT}", fontsize=9, fontcolor="{ink}", color="{line}", '
-        f'arrowsize=0.6];',
-    ]
-    cells = _cells(graph)
-    drawn_inside = {(p.id, i) for i, params in cells.items() for p in params}
-    hidden = {p for p, _ in drawn_inside}
-    by_module: dict[str, list[Node]] = {}
-    for node in (n for n in graph.nodes if n.id not in hidden):
-        by_module.setdefault(node.module if node.module in graph.modules else "", []).append(node)
-    root = by_module.pop("", []) if "" not in graph.modules else [
-        n for n in by_module.pop("", []) if not _inside_root(n)]
-    lines += [_node(n, colours, "  ", cells.get(n.id)) for n in root]
-    lines += _boxes(graph, by_module, colours, box, line, cells)
-    lines += [_edge(e, shapes) for e in graph.edges if (e.source, e.target) not in drawn_inside]
-    return "\n".join([*lines, "}", ""])
+    return "\n".join(_Writer(graph).lines())
 
 
-def _inside_root(node: Node) -> bool:
-    """Ops of the outermost module lie in its box; inputs and outputs lie around it."""
-    return node.kind not in ("input", "output")
+class _Writer:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.boxes = Boxes(graph)
+        self.theme = THEMES[graph.options.get("theme", "light")]
+        self.shapes = graph.options.get("shapes", True)
+        self.kinds = {n.id: n.kind for n in graph.nodes}
 
+    def lines(self) -> list[str]:
+        theme = self.theme
+        caption = f', label="{_quoted("; ".join(self.graph.notes))}", labelloc=b' if (
+            self.graph.notes) else ""
+        limits = ", nslimit=1, nslimit1=1" if len(self.graph.nodes) > UNHURRIED else ""
+        lines = [
+            "digraph minigrad {",
+            f'  graph [rankdir={self.graph.options.get("direction", "TB")}, '
+            f'bgcolor="{theme.page}", fontname="{FONT}", fontsize=11, fontcolor="{theme.ink}", '
+            f'nodesep=0.3, ranksep=0.35, pad=0.2{limits}{caption}];',
+            f'  node [fontname="{FONT}", fontsize=11, fontcolor="{theme.ink}", '
+            f'color="{theme.line}", style=filled, margin="0.14,0.06", height=0.3];',
+            f'  edge [fontname="{FONT}", fontsize=9, fontcolor="{theme.faint}", '
+            f'color="{theme.line}", arrowsize=0.6];']
+        for what, depth, item in self.boxes.walk():
+            pad = "  " * depth
+            if what == "open":
+                lines += self.box(pad, depth, item)
+            elif what == "close":
+                lines.append(pad + "}")
+            else:
+                lines.append(pad + self.node(item))
+        lines += [self.edge(e) for e in self.boxes.edges]
+        return [*lines, "}", ""]
 
-def _boxes(graph: Graph, by_module: dict[str, list[Node]], colours: dict[str, str], box: str,
-           line: str, cells: dict[str, list[Node]]) -> list[str]:
-    """Return the nested clusters, by an explicit stack: nesting may be deep."""
-    children: dict[str | None, list[str]] = {}
-    for path, module in graph.modules.items():
-        children.setdefault(module.parent, []).append(path)
-    if "" in graph.modules:
-        inside = {p.id for params in cells.values() for p in params}
-        by_module[""] = [n for n in graph.nodes
-                         if not n.module and _inside_root(n) and n.id not in inside]
-    lines: list[str] = []
-    stack: list[tuple[str, int, bool]] = [(p, 1, True) for p in reversed(children.get(None, []))]
-    while stack:
-        path, depth, opening = stack.pop()
-        pad = "  " * depth
-        if not opening:
-            lines.append(pad + "}")
-            continue
-        lines.append(f'{pad}subgraph "cluster_{_quoted(path or "model")}" {{')
-        lines.append(f'{pad}  label="{_quoted(graph.modules[path].title)}"; labeljust=l; '
-                     f'style="rounded,filled"; fillcolor="{box}"; color="{line}"; margin=10;')
-        lines += [_node(n, colours, pad + "  ", cells.get(n.id))
-                  for n in by_module.get(path, [])]
-        stack.append((path, depth, False))
-        stack += [(p, depth + 1, True) for p in reversed(children.get(path, []))]
-    return lines
+    def box(self, pad: str, depth: int, box: Box) -> list[str]:
+        """Return the beginning of a cluster; the fill alternates with the depth."""
+        theme = self.theme
+        given = f"({box.module.arguments})" if box.module.arguments else ""
+        rest = ", ".join(filter(None, [given, *box.notes]))
+        title = f"<B>{html.escape(box.name)}</B>" + (f"  {self.small([rest])}" if rest else "")
+        return [f'{pad}subgraph "cluster_{_quoted(box.id)}" {{',
+                f'{pad}  label=<{title}>; labeljust=l; labelloc=t; style="rounded,filled"; '
+                f'fillcolor="{theme.boxes[(depth + 1) % 2]}"; color="{theme.line}"; margin=10;']
 
+    def small(self, lines: list[str]) -> str:
+        text = "<BR/>".join(map(html.escape, lines))
+        return f'<FONT POINT-SIZE="9" COLOR="{self.theme.faint}">{text}</FONT>'
 
-def _cells(graph: Graph) -> dict[str, list[Node]]:
-    """Return for each op the parameters that nobody else uses: they are part of its node."""
-    nodes = {n.id: n for n in graph.nodes}
-    users: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        users.setdefault(edge.source, []).append(edge.target)
-    found: dict[str, list[Node]] = {}
-    for node in graph.nodes:
-        used = users.get(node.id, [])
-        if node.kind == "parameter" and len(used) == 1 and nodes[used[0]].module == node.module:
-            found.setdefault(used[0], []).append(node)
-    return found
+    def node(self, node: Node) -> str:
+        """Return one node: a plain label, or a table if it has parameters inside."""
+        label = self.heading(node)
+        cells = [self.cell(p) for p in self.boxes.listed.get(node.id, [])]
+        cells += [self.reference(p) for p in self.boxes.references.get(node.id, [])]
+        if cells:
+            label = ('<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="3">'
+                     f'<TR><TD COLSPAN="{len(cells)}">{label}</TD></TR>'
+                     f'<TR>{"".join(cells)}</TR></TABLE>')
+        return (f'"{_quoted(node.id)}" [label=<{label}>, shape={SHAPES[node.kind]}, '
+                f'style="{STYLES.get(node.kind, "filled")}", '
+                f'fillcolor="{self.theme.kinds[node.kind]}"{", margin=0.04" if cells else ""}];')
 
+    def heading(self, node: Node) -> str:
+        """Return a node's name, bold for layers, with small lines below."""
+        card = self.boxes.cards.get(node.id)
+        value = node.kind in ("parameter", "input", "constant", "output")
+        lines = described(node) if value else self.boxes.notes(node)
+        name = html.escape(self.boxes.label(node) if card is None else card.name)
+        if card is not None or node.kind == "module":
+            name = f"<B>{name}</B>"
+        return f"{name}<BR/>{self.small(lines)}" if lines else name
 
-def _node(node: Node, colours: dict[str, str], pad: str, cells: list[Node] | None) -> str:
-    name = html.escape(node.label)
-    extra = []
-    if node.kind in ("parameter", "input", "constant") and node.shape:
-        extra.append("×".join(map(str, node.shape)))
-    if node.note:
-        extra.append(node.note)
-    if node.kind in ("parameter", "input", "output") and node.dtype not in ("", "float32"):
-        extra.append(node.dtype)
-    label = f"<{name}>"
-    if extra:
-        label = f"<{name}<BR/>{_small(extra)}>"
-    style = "filled,rounded" if node.kind in ("op", "module") else (
-        "filled,rounded,dashed" if node.kind == "view" else "filled")
-    if cells:
-        row = "".join(
-            f'<TD BGCOLOR="{colours["parameter"]}">{html.escape(p.label)}<BR/>'
-            f'{_small(["×".join(map(str, p.shape)) or "scalar"])}</TD>' for p in cells)
-        label = (f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4" CELLPADDING="3"><TR>'
-                 f'<TD COLSPAN="{len(cells)}">{label[1:-1]}</TD></TR><TR>{row}</TR></TABLE>>')
-    return (f'{pad}"{_quoted(node.id)}" [label={label}, shape={SHAPES[node.kind]}, '
-            f'style="{style}", fillcolor="{colours[node.kind]}"'
-            f'{", margin=0" if cells else ""}];')
+    def cell(self, param: Node) -> str:
+        return (f'<TD BGCOLOR="{self.theme.kinds["parameter"]}">{html.escape(param.label)}<BR/>'
+                f"{self.small(described(param))}</TD>")
 
+    def reference(self, source: Node) -> str:
+        """Return a cell that names a source which is drawn elsewhere."""
+        name = html.escape(self.boxes.label(source))
+        return f'<TD BGCOLOR="{self.theme.kinds[source.kind]}"><I>{name}</I></TD>'
 
-def _small(lines: list[str]) -> str:
-    return f'<FONT POINT-SIZE="9">{"<BR/>".join(map(html.escape, lines))}</FONT>'
-
-
-def _edge(edge: Edge, shapes: bool) -> str:
-    label = f' [label=" {_quoted(edge.label)} "]' if shapes else ""
-    return f'  "{_quoted(edge.source)}" -> "{_quoted(edge.target)}"{label};'
-
-
-def _caption(graph: Graph) -> str:
-    if not graph.notes:
-        return ""
-    return f', label="{_quoted("; ".join(graph.notes))}", labelloc=b'
+    def edge(self, edge: Edge) -> str:
+        """Return one edge; its label is left off where a node at its end shows the shape."""
+        known = self.kinds[edge.source] in ("parameter", "input", "constant") or (
+            self.kinds[edge.target] == "output")
+        label = "" if known or not self.shapes else f' [label=" {_quoted(edge.label)} "]'
+        return f'  "{_quoted(edge.source)}" -> "{_quoted(edge.target)}"{label};'
 
 
 def _quoted(value: Any) -> str:

@@ -6,11 +6,13 @@ One data structure, made by `trace` or `graph_of`, is what every output format i
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 KINDS = ("input", "parameter", "constant", "op", "view", "module", "output")
+SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot",
+            ".mmd": "mermaid", ".txt": "text", ".json": "json"}
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,10 @@ class Node:
     label: str  # the op's, parameter's or module's name
     shape: tuple[int, ...] = ()
     dtype: str = ""
-    module: str = ""  # path of the innermost module it belongs to ("" is outside of all)
-    note: str = ""  # a second line: "in place", "x 12", the class of a module
+    module: str | None = None  # path of the innermost module around it; None: outside of all
+    note: str = ""  # a second line: "in place", "9 ops", "frozen"
     saved: tuple[str, ...] = ()  # names of the values that backward keeps
+    call: tuple[tuple[str, int], ...] = ()  # which call, for modules around it that run repeatedly
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Edge:
     @property
     def label(self) -> str:
         """The value's shape, with its dtype if that is not float32."""
-        size = " × ".join(map(str, self.shape)) or "scalar"
+        size = "×".join(map(str, self.shape)) or "scalar"
         return size if self.dtype in ("", "float32") else f"{size} {self.dtype}"
 
 
@@ -48,8 +51,12 @@ class Module:
     """A box around nodes: one module of the model that was called."""
 
     path: str
-    title: str
+    name: str  # the last part of the path; "" for the model itself
+    kind: str  # its class
+    arguments: str
     parent: str | None
+    calls: int = 1
+    same_as: str = ""  # the path of the same module where it was called first
 
 
 @dataclass
@@ -119,12 +126,8 @@ class Graph:
     def save(self, path: str | Path) -> Path:
         """Write the rendering that the suffix names: svg png pdf dot mmd txt json."""
         path = Path(path)
-        writers = {".svg": self.svg, ".png": self.png, ".pdf": self.pdf, ".dot": self.dot,
-                   ".gv": self.dot, ".mmd": self.mermaid, ".txt": self.text, ".json": self.json}
-        writer: Any = writers.get(path.suffix)
-        if writer is None:
-            raise ValueError(f"path: no rendering is known for the suffix {path.suffix!r}; use one "
-                             f"of {' '.join(writers)}")
+        check_suffix(path)
+        writer: Any = getattr(self, SUFFIXES[path.suffix])
         content = writer()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -136,84 +139,25 @@ class Graph:
     # ---- smaller graphs
     def collapsed(self, depth: int) -> Graph:
         """Return the graph with every module deeper than `depth` levels drawn as one node."""
-        inside = {path: target for path in self.modules
-                  if (target := _ancestor(self.modules, path, depth)) is not None}
-        order, merged = [], {}
-        home: dict[str, str] = {}
-        for node in self.nodes:
-            target = inside.get(node.module)
-            if target is None:
-                order.append(node)
-                home[node.id] = node.id
-                continue
-            key = f"module {target}"
-            home[node.id] = key
-            if key not in merged:
-                box = self.modules[target]
-                name, _, kind = box.title.partition(": ")
-                merged[key] = len(order)
-                order.append(Node(key, "module", name, module=box.parent or "", note=kind))
-            if node.kind in ("op", "view"):
-                at = merged[key]
-                order[at] = replace(order[at], shape=node.shape, dtype=node.dtype)
-        edges, seen = [], set()
-        for edge in self.edges:
-            made = replace(edge, source=home[edge.source], target=home[edge.target])
-            if made.source != made.target and made not in seen:
-                seen.add(made)
-                edges.append(made)
-        kept = {p: m for p, m in self.modules.items() if p not in inside}
-        return replace(self, nodes=order, edges=edges, modules=kept,
-                       notes=[*self.notes, f"modules below level {depth} are folded"])
+        from .fold import collapsed
+
+        return collapsed(self, depth)
 
     def runs_folded(self, longest: int = 8) -> Graph:
         """Return the graph with chains of more than `longest` ops drawn as one node."""
-        into: dict[str, list[str]] = {}
-        out: dict[str, list[str]] = {}
-        for edge in self.edges:
-            into.setdefault(edge.target, []).append(edge.source)
-            out.setdefault(edge.source, []).append(edge.target)
-        by_id = {n.id: n for n in self.nodes}
-        run_of: dict[str, int] = {}
-        runs: list[list[Node]] = []
-        for node in self.nodes:
-            if node.kind not in ("op", "view"):
-                continue
-            before = [by_id[i] for i in into.get(node.id, []) if by_id[i].kind in ("op", "view")]
-            if len(before) == 1 and len(out[before[0].id]) == 1 and (
-                    before[0].module == node.module):
-                run_of[node.id] = run_of[before[0].id]
-                runs[run_of[node.id]].append(node)
-            else:
-                run_of[node.id] = len(runs)
-                runs.append([node])
-        home = {}
-        made: dict[str, Node] = {}
-        for run in runs:
-            if len(run) <= longest:
-                continue
-            last = run[-1]
-            names = sorted({n.label for n in run})
-            label = names[0] if len(names) == 1 else f"{run[0].label} … {last.label}"
-            made[last.id] = replace(last, label=label, note=f"{len(run)} ops")
-            home |= {n.id: last.id for n in run}
-        nodes = [made.get(n.id, n) for n in self.nodes if home.get(n.id, n.id) == n.id]
-        edges, seen = [], set()
-        for edge in self.edges:
-            moved = replace(edge, source=home.get(edge.source, edge.source),
-                            target=home.get(edge.target, edge.target))
-            if moved.source != moved.target and moved not in seen:
-                seen.add(moved)
-                edges.append(moved)
-        used = {e.source for e in edges} | {e.target for e in edges}
-        nodes = [n for n in nodes if n.kind != "constant" or n.id in used]
-        return replace(self, nodes=nodes, edges=edges,
-                       notes=[*self.notes, f"chains of more than {longest} ops are folded"])
+        from .fold import runs_folded
+
+        return runs_folded(self, longest)
+
+    def limited(self, most: int = 400) -> Graph:
+        """Return the graph with chains, modules and then stretches of ops folded until it fits."""
+        from .fold import limited
+
+        return limited(self, most)
 
 
-def _ancestor(modules: dict[str, Module], path: str, depth: int) -> str | None:
-    """Return the outermost module of level `depth` + 1 around a path, None if it is shallower."""
-    chain = [path]
-    while (parent := modules[chain[-1]].parent) is not None:
-        chain.append(parent)
-    return chain[-1 - depth] if len(chain) > depth else None
+def check_suffix(path: Path) -> None:
+    """Refuse a file name whose suffix names no rendering."""
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"path: no rendering is known for the suffix {path.suffix!r} of "
+                         f"{path.name!r}; use one of {' '.join(SUFFIXES)}")

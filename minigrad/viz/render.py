@@ -16,19 +16,19 @@ from typing import Any
 def render(source: str, format: str) -> bytes:
     """Lay the graph out and return the picture; RuntimeError names the package to install."""
     if shutil.which("dot"):
-        import graphviz
+        import graphviz  # type: ignore[import-untyped, import-not-found]
 
         return graphviz.Source(source).pipe(format=format, quiet=True)
     try:
-        import pygraphviz
+        import pygraphviz  # type: ignore[import-untyped, import-not-found]
     except ImportError:
         raise RuntimeError(
             f"drawing {format} needs Graphviz, which was not found: run `pip install pygraphviz` "
             f"(it carries Graphviz), or install the `dot` program. .dot(), .mermaid(), .text() and "
             f".json() work without.") from None
-    graph = pygraphviz.AGraph(string=source)
     with _stderr_captured() as messages:
         try:
+            graph = pygraphviz.AGraph(string=source)
             picture: Any = graph.draw(format=format, prog="dot")
         except Exception as error:
             raise RuntimeError(f"Graphviz could not draw the graph: {error}\n"

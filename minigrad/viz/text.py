@@ -2,78 +2,108 @@
 
 from __future__ import annotations
 
+from .boxes import OPS, Boxes, Key, described, size
+from .dot import LIGHT
 from .graph import Graph, Node
 
 MERMAID = {"input": ("([", "])"), "parameter": ("[/", "/]"), "constant": ("[", "]"),
            "op": ("[", "]"), "view": ("[", "]"), "module": ("[[", "]]"), "output": ("{{", "}}")}
-COLOURS = {"input": "#cfe8f7", "parameter": "#fbe3b5", "module": "#e6e0f3", "output": "#cdeadb"}
 
 
 def to_text(graph: Graph) -> str:
-    """Return a table: node, what it is, where its inputs come from, its shape."""
+    """Return a table: node, where its inputs come from, its shape, what backward keeps."""
     into: dict[str, list[str]] = {}
     for edge in graph.edges:
         into.setdefault(edge.target, []).append(edge.source)
     names = {n.id: f"%{k}" for k, n in enumerate(graph.nodes)}
-    rows, home = [], ""
-    for node in graph.nodes:
-        if node.module != home:
-            home = node.module
-            rows.append((f"[{graph.modules[home].title}]" if home in graph.modules and home else
-                         "[model]", "", ""))
-        made = node.label + (f" ({node.note})" if node.note else "")
+    boxes = Boxes(graph)
+    rows: list[tuple[str, str, str, str]] = []
+    opened: Key = ()
+    for node, chain in zip(graph.nodes, _chains(graph, boxes), strict=True):
+        common = 0
+        while common < min(len(chain), len(opened)) and chain[common] == opened[common]:
+            common += 1
+        opened = chain
+        for k in range(common, len(chain)):
+            rows.append((f"{'  ' * k}{boxes.boxes[chain[:k + 1]].title}", "", "", ""))
         inputs = ", ".join(names[i] for i in into.get(node.id, []))
-        call = f"{made}({inputs})" if node.kind in ("op", "view", "module") else (
-            (made if made.startswith(node.kind) else f"{node.kind} {made}")
-            + (f" = {inputs}" if inputs else ""))
-        size = " × ".join(map(str, node.shape)) or "scalar"
-        rows.append((f"  {names[node.id]} = {call}", size, node.dtype))
-    wide = max((len(r[0]) for r in rows if r[1]), default=0)
-    lines = [f"{a:<{wide}}  {b} {c}".rstrip() if b else a for a, b, c in rows]
-    return "\n".join([*lines, *graph.notes, ""])
+        made = node.label + (f" ({node.note})" if node.note else "")
+        if node.kind in OPS:
+            made += f"({inputs})"
+        else:
+            made = made if made.startswith(node.kind) else f"{node.kind} {made}"
+            made += f" = {inputs}" if inputs else ""
+        kept = f"keeps {', '.join(node.saved)}" if node.saved else ""
+        shape = size(node.shape) if node.shape or node.dtype else ""
+        rows.append((f"{'  ' * len(chain)}{names[node.id]} = {made}", shape, node.dtype,
+                     kept))
+    return "\n".join([*_columns(rows), *graph.notes, ""])
+
+
+def _chains(graph: Graph, boxes: Boxes) -> list[Key]:
+    """Return the boxes around each node; a parameter stands in the call that uses it next."""
+    found: list[Key] = []
+    after: Key = ()
+    for node in reversed(graph.nodes):
+        chain = boxes.chains[node.id]
+        if node.kind in OPS:
+            after = chain
+        elif node.module in [path for path, _ in after]:
+            chain = after[: [path for path, _ in after].index(node.module) + 1]
+        found.append(chain)
+    return found[::-1]
+
+
+def _columns(rows: list[tuple[str, str, str, str]]) -> list[str]:
+    """Line up the columns of rows that have any."""
+    widths = [max((len(row[k]) for row in rows if row[1]), default=0) for k in range(3)]
+    return ["  ".join([*(f"{c:<{w}}" for c, w in zip(row, widths, strict=False)), row[3]]).rstrip()
+            for row in rows]
 
 
 def to_mermaid(graph: Graph) -> str:
-    """Return a flowchart with one subgraph per module."""
-    direction = {"TB": "TD"}.get(graph.options.get("direction", "TB"), "LR")
-    lines = [f"flowchart {direction}"]
+    """Return a flowchart with one subgraph per module; layers of one op are one node."""
+    boxes = Boxes(graph)
     names = {n.id: f"n{k}" for k, n in enumerate(graph.nodes)}
-    children: dict[str | None, list[str]] = {}
-    for path, module in graph.modules.items():
-        children.setdefault(module.parent, []).append(path)
-    members: dict[str, list[Node]] = {}
-    for node in graph.nodes:
-        inside = node.module in graph.modules and node.kind not in ("input", "output")
-        members.setdefault(node.module if inside else "outside", []).append(node)
-    lines += [_node(n, names, "  ") for n in members.get("outside", [])]
-    boxes = {path: f"m{k}" for k, path in enumerate(graph.modules)}
-    stack = [(p, 1, True) for p in reversed(children.get(None, []))]
-    while stack:
-        path, depth, opening = stack.pop()
+    kinds = {n.id: n.kind for n in graph.nodes}
+    lines = [f"flowchart {'LR' if graph.options.get('direction') == 'LR' else 'TD'}"]
+    for what, depth, item in boxes.walk():
         pad = "  " * depth
-        if not opening:
+        if what == "open":
+            lines.append(f'{pad}subgraph {item.id}["{_safe(item.title)}"]')
+        elif what == "close":
             lines.append(pad + "end")
-            continue
-        lines.append(f'{pad}subgraph {boxes[path]}["{_safe(graph.modules[path].title)}"]')
-        lines += [_node(n, names, pad + "  ") for n in members.get(path, [])]
-        stack.append((path, depth, False))
-        stack += [(p, depth + 1, True) for p in reversed(children.get(path, []))]
-    for edge in graph.edges:
-        lines.append(f"  {names[edge.source]} -->|{_safe(edge.label)}| {names[edge.target]}")
-    for kind, colour in COLOURS.items():
-        found = [names[n.id] for n in graph.nodes if n.kind == kind]
+        else:
+            lines.append(f"{pad}{names[item.id]}{_mermaid_node(item, boxes)}")
+    for edge in boxes.edges:
+        known = kinds[edge.source] in ("parameter", "input", "constant")
+        label = "" if known or not graph.options.get("shapes", True) else f"|{_safe(edge.label)}|"
+        lines.append(f"  {names[edge.source]} -->{label} {names[edge.target]}")
+    for kind in ("input", "parameter", "module", "output"):
+        found = [names[n.id] for n in graph.nodes if n.kind == kind and n.id not in boxes.hidden]
         if found:
-            lines.append(f"  classDef {kind} fill:{colour}")
+            lines.append(f"  classDef {kind} fill:{LIGHT[kind]},color:#1f2328")
             lines.append(f"  class {','.join(found)} {kind}")
     return "\n".join([*lines, *(f"  %% {note}" for note in graph.notes), ""])
 
 
-def _node(node: Node, names: dict[str, str], pad: str) -> str:
+def _mermaid_node(node: Node, boxes: Boxes) -> str:
     left, right = MERMAID[node.kind]
-    size = f"<br/>{'×'.join(map(str, node.shape))}" if node.kind in ("parameter", "input") else ""
-    note = f"<br/>{_safe(node.note)}" if node.note else ""
-    return f'{pad}{names[node.id]}{left}"{_safe(node.label)}{size}{note}"{right}'
+    card = boxes.cards.get(node.id)
+    if card is not None:
+        parts = [card.name, *boxes.notes(node)]
+    elif node.kind in OPS:
+        parts = [node.label, *boxes.notes(node)]
+    else:
+        parts = [boxes.label(node), *described(node)]
+    parts += [f"{p.label} {' '.join(described(p))}" for p in boxes.listed.get(node.id, [])]
+    parts += [boxes.label(source) for source in boxes.references.get(node.id, [])]
+    return f'{left}"{"<br/>".join(map(_safe, parts))}"{right}'
 
 
 def _safe(text: str) -> str:
-    return text.replace('"', "#quot;").replace("|", "#124;")
+    """Escape what Mermaid reads as syntax inside quotes."""
+    for letter, code in (("#", "#35;"), ('"', "#quot;"), ("|", "#124;"), ("<", "#lt;"),
+                         (">", "#gt;")):
+        text = text.replace(letter, code)
+    return text

@@ -4,225 +4,173 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import engine
-from ..autograd.gradcheck import preserved
-from ..engine import Leaf, Pick
+from ..engine import Leaf
 from ..modes import enable_grad
 from ..nn import Module as NNModule
-from ..nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
-from .graph import Edge, Graph, Module, Node
-
-Span = tuple[int, int, str]  # first and last creation number of one call, and the module's path
+from .calls import Calls
+from .graph import Graph
+from .state import tensors_in, untouched
+from .tape import Source, build
 
 
-def tensors(value: Any) -> list[Any]:
-    """Return the tensors of nested lists, tuples and dicts in order."""
-    if isinstance(value, engine.Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [t for v in value for t in tensors(v)]
-    return []
+def graph_of(tensor: Any, params: Any = None) -> Graph:
+    """Return the graph of the recorded ops that made a tensor (or tensors in a list, tuple, dict).
 
-
-def graph_of(tensor: Any, params: dict[str, Any] | None = None) -> Graph:
-    """Return the graph of the recorded ops that made a tensor (or nested tensors).
-
-    `params` gives leaves their names, as `dict(model.named_parameters())` does; others are named by
-    their shape.
+    `params` names the leaves: a dict of tensors by name, or the model, whose parameters have names.
+    Tensors of it that do not require grad are drawn where the tape kept them. ValueError if nothing
+    was recorded.
 
     >>> import minigrad as torch
     >>> x = torch.ones(2, requires_grad=True)
     >>> torch.viz.graph_of((x * 2).sum(), {"x": x})
     Graph(4 nodes (2 ops), 3 edges, 0 modules)
     """
-    names = {id(t._node): name for name, t in (params or {}).items() if t._node is not None}
-    return _build(tensors(tensor), names, {}, {}, [])
+    outputs = tensors_in(tensor, inside="output")
+    if not outputs:
+        raise TypeError(f"tensor: expected a Tensor or a structure of tensors, got "
+                        f"{type(tensor).__name__}")
+    if not any(t.requires_grad for _, t in outputs):
+        raise ValueError("tensor: nothing was recorded for it, because nothing that it was made "
+                         "from requires grad; set requires_grad=True on an input, or use "
+                         "viz.trace(function, *inputs), which does so for the run")
+    sources = _parameters(params) if hasattr(params, "named_parameters") else [
+        Source("parameter" if type(t).__name__ == "Parameter" else "input", name, t)
+        for name, t in (params or {}).items()]
+    return build(outputs, [s for s in sources if s.node is None or type(s.node) is Leaf], None)
 
 
 def trace(fn: Callable[..., Any], *inputs: Any, kwargs: dict[str, Any] | None = None) -> Graph:
     """Run a model or function once and return its graph.
 
-    Floating inputs are replaced by copies that require grad, so that every floating op is seen.
-    Parameters, buffers, gradients, the training mode and the random generator are left as they
-    were.
-    """
-    kinds: dict[int, str] = {}
-    names: dict[int, str] = {}
+    The inputs are replaced by copies, floating ones by copies that require grad, so that every
+    floating op is seen; frozen parameters require grad during the run. Parameters, buffers,
+    gradients, the training mode and the random generators are left bit for bit as they were, also
+    if the run raises. Of a function, the modules it calls are drawn, too. TypeError if the result
+    holds no tensor.
 
-    def watched(value: Any, name: str) -> Any:
+    >>> import minigrad as torch
+    >>> torch.viz.trace(torch.nn.Linear(2, 3), torch.ones(1, 2))
+    Graph(5 nodes (1 ops), 4 edges, 1 modules)
+    """
+    run = _Run(fn)
+    args = [run.watched(v, name) for v, name in
+            zip(inputs, _argument_names(fn, len(inputs)), strict=True)]
+    given = {k: run.watched(v, k) for k, v in (kwargs or {}).items()}
+    with run.kept, untouched(None, [*args, *given.values()]):
+        run.learn()
+        with run.calls.recorded(), enable_grad():
+            out = fn(*args, **given)
+        found = tensors_in(out, inside="output")
+        if not found:
+            raise TypeError(f"trace: expected the function to return a Tensor or a structure of "
+                            f"tensors, got {type(out).__name__}; return what is to be drawn")
+        return build(found, run.sources, run.calls)
+
+
+class _Run:
+    """What is known of one run: named values, the calls of modules, and what to put back."""
+
+    def __init__(self, fn: Any) -> None:
+        self.fn = fn
+        self.kept = contextlib.ExitStack()
+        self.sources: list[Source] = []
+        self.calls = Calls(self.keep)
+        self.copies: dict[int, Any] = {}
+        self.originals: list[Any] = []  # kept alive: `copies` is keyed by their ids
+
+    def learn(self) -> None:
+        """Find the model, or the modules and tensors that a function refers to."""
+        owner = self.fn if isinstance(self.fn, NNModule) else getattr(self.fn, "__self__", None)
+        if isinstance(owner, NNModule):
+            self.calls.add(owner, "")
+            self.keep(owner, "")
+            return
+        for name, value in _variables(self.fn):
+            if isinstance(value, NNModule) and id(value) not in self.calls.paths:
+                self.calls.add(value, name)
+                self.keep(value, name)
+            elif isinstance(value, engine.Tensor) and type(value._node) is Leaf:
+                self.sources.append(Source("parameter", name, value))
+
+    def keep(self, model: Any, prefix: str) -> None:
+        """Note a model's state, and name its parameters; frozen ones require grad for the run."""
+        self.kept.enter_context(untouched(model))
+        self.kept.enter_context(_deep_enough(model))
+        known = {id(s.tensor) for s in self.sources}
+        for source in _parameters(model, prefix):
+            if id(source.tensor) not in known:
+                if source.node is None and source.tensor.is_floating_point():
+                    source.tensor.requires_grad_()
+                    source.node = source.tensor._node
+                self.sources.append(source)
+
+    def watched(self, value: Any, name: str) -> Any:
+        """Return an argument with its tensors replaced by watched copies."""
         if isinstance(value, engine.Tensor):
-            if value._data.dtype.kind != "f":
-                return value
-            copy = value.detach().clone().requires_grad_()
-            names[id(copy._node)], kinds[id(copy._node)] = name, "input"
-            return copy
-        if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-            return type(value)(watched(v, f"{name}[{k}]") for k, v in enumerate(value))
+            if id(value) not in self.copies:
+                self.originals.append(value)
+                copy = value.detach().clone()
+                if copy.is_floating_point():
+                    with enable_grad():  # not a leaf: the model may write into it in place
+                        copy = copy.requires_grad_().clone()
+                self.copies[id(value)] = copy
+                self.sources.append(Source("input", name, copy))
+            return self.copies[id(value)]
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*(self.watched(v, f"{name}.{k}")
+                                 for k, v in zip(value._fields, value, strict=True)))
+        if type(value) in (list, tuple):
+            return type(value)(self.watched(v, f"{name}[{k}]") for k, v in enumerate(value))
         if isinstance(value, dict):
-            return {k: watched(v, f"{name}[{k!r}]") for k, v in value.items()}
+            return {k: self.watched(v, f"{name}[{k!r}]") for k, v in value.items()}
         return value
 
-    wanted = _argument_names(fn, len(inputs))
-    args = [watched(v, wanted[k]) for k, v in enumerate(inputs)]
-    given = {k: watched(v, k) for k, v in (kwargs or {}).items()}
-    spans: list[Span] = []
-    model = fn if isinstance(fn, NNModule) else None
-    if model is not None:
-        names |= {id(p._node): n for n, p in model.named_parameters() if p._node is not None}
-        kinds |= {id(p._node): "parameter" for p in model.parameters() if p._node is not None}
-    with preserved(fn, inputs), _calls_recorded(model, spans), enable_grad():
-        out = fn(*args, **given)
-        return _build(tensors(out), names, kinds, _boxes(model, spans), spans)
+
+def _parameters(model: Any, prefix: str = "") -> list[Source]:
+    """Return a model's parameters, each once, with notes on frozen and shared ones."""
+    found: dict[int, Source] = {}
+    for name, p in model.named_parameters(prefix=prefix, remove_duplicate=False):
+        if id(p) in found:
+            first = found[id(p)]
+            first.note = f"{first.note}, {name}" if "also" in first.note else (
+                f"{first.note + ', ' if first.note else ''}also {name}")
+        else:
+            found[id(p)] = Source("parameter", name, p, "" if p.requires_grad else "frozen")
+    return list(found.values())
+
+
+def _variables(fn: Any) -> list[tuple[str, Any]]:
+    """Return the names that a function takes from the scopes around it, with their values."""
+    try:
+        scope = inspect.getclosurevars(inspect.unwrap(fn))
+    except (TypeError, ValueError):
+        return []
+    return [*scope.nonlocals.items(), *scope.globals.items()]
 
 
 def _argument_names(fn: Any, count: int) -> list[str]:
     call = fn.forward if isinstance(fn, NNModule) else fn
     try:
-        known = [p.name for p in inspect.signature(call).parameters.values()
-                 if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        params = inspect.signature(call).parameters.values()
     except (TypeError, ValueError):
-        known = []
-    return [known[k] if k < len(known) else f"input {k}" for k in range(count)]
+        params = ()  # type: ignore[assignment]
+    known = [p.name for p in params if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in params if p.kind is p.VAR_POSITIONAL), "input")
+    return [known[k] if k < len(known) else f"{rest}[{k - len(known)}]" for k in range(count)]
 
 
 @contextlib.contextmanager
-def _calls_recorded(model: Any, spans: list[Span]) -> Iterator[None]:
-    """Note for each module call the range of node numbers that it made."""
-    if model is None:
-        yield
-        return
-    paths: dict[int, str] = {}
-    for path, module in model.named_modules():
-        paths.setdefault(id(module), path)
-    starts: list[int] = []
-
-    def enter(module: Any, args: Any) -> None:
-        starts.append(next(engine.numbers))
-
-    def leave(module: Any, args: Any, output: Any) -> None:
-        path = paths.get(id(module))
-        start = starts.pop()
-        if path is not None:
-            spans.append((start, next(engine.numbers), path))
-
-    handles = [register_module_forward_pre_hook(enter),
-               register_module_forward_hook(leave, always_call=True)]
+def _deep_enough(model: Any) -> Iterator[None]:
+    """Allow the recursion of a model that is nested deeply: hooks take a frame more per level."""
+    depth = max(path.count(".") for path, _ in model.named_modules())
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + 8 * depth)
     try:
         yield
     finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _boxes(model: Any, spans: list[Span]) -> dict[str, Module]:
-    """Return a box for every module that was called; its parent is the nearest called one."""
-    if model is None:
-        return {}
-    called = {path for _, _, path in spans}
-    boxes = {}
-    for path, module in model.named_modules():
-        if path not in called:
-            continue
-        parent = None
-        if path:
-            parent = path.rpartition(".")[0]
-            while parent and parent not in called:
-                parent = parent.rpartition(".")[0]
-        name = path.rpartition(".")[2] or type(module).__name__
-        extra = module.extra_repr()
-        if len(extra) > 24:
-            extra = extra[:23].rpartition(",")[0] + ", …" if "," in extra[:23] else extra[:23] + "…"
-        title = f"{type(module).__name__}({extra})" if extra and not list(module.children()) else (
-            type(module).__name__)
-        boxes[path] = Module(path, f"{name}: {title}" if path else title, parent)
-    return boxes
-
-
-def _build(outputs: list[Any], names: dict[int, str], kinds: dict[int, str],
-           boxes: dict[str, Module], spans: list[Span]) -> Graph:
-    """Walk the tape from the outputs (without recursion) and translate it, oldest node first."""
-    roots = [t._node for t in outputs if t.requires_grad]
-    seen, stack = set(roots), list(roots)
-    order: list[Any] = []
-    while stack:
-        node = stack.pop()
-        order.append(node)
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    order.sort(key=lambda n: (type(n) is not Leaf, -n.key))
-    home = _innermost(order, spans)
-    nodes, edges, ids = [], [], {}
-    for node in order:
-        if type(node) is Pick:
-            continue
-        ids[id(node)] = f"n{len(nodes)}"
-        if type(node) is Leaf:
-            nodes.append(_leaf(node, ids[id(node)], names, kinds, boxes))
-        else:
-            nodes.append(_op(node, ids[id(node)], home.get(id(node), "")))
-            for parent in node.parents:
-                if parent is not None:
-                    source = parent.parents[0] if type(parent) is Pick else parent
-                    edges.append(Edge(ids[id(source)], ids[id(node)], tuple(parent.shape),
-                                      parent.dtype.name))
-    for k, t in enumerate(outputs):
-        name = "output" if len(outputs) == 1 else f"output {k}"
-        node = t._node
-        nodes.append(Node(f"out{k}", "output", name, tuple(t.shape), t._data.dtype.name))
-        if t.requires_grad:
-            source = node.parents[0] if type(node) is Pick else node
-            edges.append(Edge(ids[id(source)], f"out{k}", tuple(t.shape), t._data.dtype.name))
-    return Graph(nodes, edges, boxes)
-
-
-def _leaf(leaf: Leaf, made_id: str, names: dict[int, str], kinds: dict[int, str],
-          boxes: dict[str, Module]) -> Node:
-    name = names.get(id(leaf), "leaf")
-    tensor = leaf.tensor()
-    parameter = kinds.get(id(leaf)) == "parameter" or type(tensor).__name__ == "Parameter"
-    kind = "parameter" if parameter else kinds.get(id(leaf), "input")
-    home = name.rpartition(".")[0]
-    while home and home not in boxes:
-        home = home.rpartition(".")[0]
-    if kind != "parameter" or home not in boxes:
-        home = ""
-    label = name.rpartition(".")[2] if home else name
-    return Node(made_id, kind, label, tuple(leaf.shape), leaf.dtype.name, home)
-
-
-def _op(node: Any, made_id: str, home: str) -> Node:
-    several = isinstance(node.shape, list)
-    shape = tuple(node.shape[0] if several else node.shape)
-    made = getattr(node.op, "view", False)
-    name = node.name().removesuffix("Backward") if node.plan is None else node.op.name
-    note = "in place" if (node.meta or {}).get("inplace") else ""
-    saved = () if node.plan is None else tuple(node.plan.names)
-    return Node(made_id, "view" if made else "op", name, shape, node.dtype.name, home, note, saved)
-
-
-def _innermost(order: list[Any], spans: list[Span]) -> dict[int, str]:
-    """Map nodes to the path of the innermost call during which they were made."""
-    home: dict[int, str] = {}
-    waiting = sorted(spans, reverse=True)
-    open_calls: list[Span] = []
-    for node in order:
-        number = -node.key
-        if type(node) is Leaf:
-            continue
-        while waiting and waiting[-1][0] < number:
-            open_calls.append(waiting.pop())
-        while open_calls and open_calls[-1][1] < number:
-            open_calls.pop()
-        if open_calls:
-            home[id(node)] = open_calls[-1][2]
-    return home
+        sys.setrecursionlimit(before)
