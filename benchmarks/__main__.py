@@ -8,7 +8,8 @@
 
 A ratio is minigrad's time by torch's, so below 1 minigrad is faster. It is the median over
 rounds in which the sides take turns; the opponent is torch with one or with two threads,
-whichever is faster. Memory is what a fresh process, after a step of the smallest net, grows
+whichever is faster. "fastest" is the same of each side's fastest block, which other programs
+disturbed least. Memory is what a fresh process, after a step of the smallest net, grows
 by at most while it builds the net and trains five steps.
 """
 

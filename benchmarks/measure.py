@@ -1,34 +1,40 @@
 """Time the same call on several sides, interleaved, and sum up what was found.
 
-Two things on a machine with few cores spoil naive timing, so they are handled here:
+Three things on a machine with few cores spoil naive timing, so they are handled here:
 
 * After a threaded matrix product the BLAS threads of NumPy keep spinning for some 25 ms and
   slow down whatever runs next. Each block therefore begins with a pause and one untimed call.
 * torch's thread pool now and then gets stuck for a whole process, in which each parallel
   region takes 10 ms and more. Cases are therefore timed in several fresh processes, and
   `steady_processes` leaves out those in which torch was far from its best.
+* Other programs. A block during which they used much of the processor is timed again, a few
+  times; the least disturbed one counts (on Linux, whose /proc/stat tells what they used).
 """
 
+import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 SIDES = ("minigrad", "torch 1 thread", "torch 2 threads")
 STUCK = 1.5  # a process in which torch takes this many times its best is left out
+DISTURBED = 0.1  # the share of the processor's time that other programs may use in a block
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to measure: the numbers of processes and rounds, and the seconds of a block."""
+    """How long to measure: numbers of processes and rounds, seconds of a block, tries of one."""
 
     processes: int = 3
     rounds: int = 7
     block: float = 0.05
     pause: float = 0.03
+    tries: int = 8
 
 
-QUICK = Settings(processes=1, rounds=1, block=0.002, pause=0.0)
+QUICK = Settings(processes=1, rounds=1, block=0.002, pause=0.0, tries=1)
 
 
 @dataclass(frozen=True)
@@ -60,29 +66,61 @@ def time_loop(call: Callable[[], object], count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def interleave(calls: dict[str, Callable], switch: Callable, settings: Settings) -> dict:
-    """Return {side: [seconds of one call in each round]}; `switch(side)` prepares a side.
+def used_by_others() -> float:
+    """Return the processor seconds that all other processes have used so far; 0 if unknown."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    except OSError:
+        return 0.0
+    user, nice, system, _, _, *interrupts = map(int, fields[:7])
+    own = os.times()
+    busy = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+    return busy - own.user - own.system
 
-    The order of the sides is turned round in every other round, so that a machine that gets
-    slower or faster meanwhile does not favour one of them.
+
+def time_quiet_block(call: Callable[[], object], settings: Settings) -> tuple[float, bool]:
+    """Return the seconds of one call in the least disturbed of a few blocks; was it disturbed?"""
+    found = []
+    for _ in range(settings.tries):
+        before, start = used_by_others(), time.perf_counter()
+        seconds = time_block(call, settings.block)
+        available = (time.perf_counter() - start) * (os.cpu_count() or 1)
+        found.append(((used_by_others() - before) / available, seconds))
+        if found[-1][0] < DISTURBED:
+            break
+        time.sleep(settings.pause)
+    share, seconds = min(found)
+    return seconds, share >= DISTURBED
+
+
+def interleave(calls: dict[str, Callable], switch: Callable, settings: Settings) -> dict:
+    """Return {"seconds": {side: [those of one call in each round]}, "disturbed": blocks}.
+
+    `switch(side)` prepares a side. The order of the sides is turned round in every other
+    round, so that a machine that gets slower or faster meanwhile does not favour one of them.
     """
     seconds: dict[str, list[float]] = {side: [] for side in calls}
+    disturbed = 0
     for turn in range(settings.rounds):
         for side in list(calls)[:: 1 if turn % 2 == 0 else -1]:
             switch(side)
             time.sleep(settings.pause)
             calls[side]()
-            seconds[side].append(time_block(calls[side], settings.block))
-    return seconds
+            found, others = time_quiet_block(calls[side], settings)
+            seconds[side].append(found)
+            disturbed += others
+    return {"seconds": seconds, "disturbed": disturbed}
 
 
-def steady_processes(runs: list[dict[str, list[float]]]) -> list[dict[str, list[float]]]:
+def steady_processes(runs: list[dict]) -> list[dict]:
     """Return the runs without those in which a torch side was far slower than at its best."""
     kept = runs
     for side in SIDES[1:]:
-        if side in runs[0]:
-            best = min(statistics.median(run[side]) for run in runs)
-            kept = [run for run in kept if statistics.median(run[side]) < STUCK * best]
+        if side in runs[0]["seconds"]:
+            medians = [statistics.median(run["seconds"][side]) for run in runs]
+            steady = [run for run, median in zip(runs, medians, strict=True)
+                      if median < STUCK * min(medians)]
+            kept = [run for run in kept if run in steady]
     return kept or runs
 
 
@@ -94,22 +132,27 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def summarise(runs: list[dict[str, list[float]]]) -> dict:
+def summarise(runs: list[dict]) -> dict:
     """Return the median seconds by side and, where torch ran, the ratio to the faster torch.
 
     Each round gives one ratio, of blocks timed next to each other; `spread` is their
-    quartiles. `left_out` counts the processes that `steady_processes` dropped.
+    quartiles, `best` is the ratio of the fastest blocks. `left_out` counts the processes that `steady_processes` dropped, `disturbed`
+    the share of blocks in which other programs were busy whatever was tried.
     """
     kept = steady_processes(runs)
-    rounds = {side: [s for run in kept for s in run[side]] for side in runs[0]}
+    sides = list(runs[0]["seconds"])
+    rounds = {side: [s for run in kept for s in run["seconds"][side]] for side in sides}
+    blocks = sum(map(len, rounds.values()))
     result: dict = {
         "seconds": {side: statistics.median(values) for side, values in rounds.items()},
         "left_out": len(runs) - len(kept),
+        "disturbed": sum(run["disturbed"] for run in kept) / blocks,
     }
     opponents = [side for side in SIDES[1:] if side in rounds]
     if opponents:
         opponent = min(opponents, key=result["seconds"].__getitem__)
         ratios = [a / b for a, b in zip(rounds["minigrad"], rounds[opponent], strict=True)]
         low, middle, high = quartiles(ratios)
-        result.update(opponent=opponent, ratio=middle, spread=[low, high])
+        best = min(rounds["minigrad"]) / min(min(rounds[side]) for side in opponents)
+        result.update(opponent=opponent, ratio=middle, spread=[low, high], best=best)
     return result

@@ -41,7 +41,7 @@ def suite_table(results: dict, markdown: bool) -> str:
     with_torch = len(sides) > 1
     with_memory = any("memory" in result for result in timed)
     head = ["case", *sides]
-    head += ["ratio", "quartiles"] if with_torch else []
+    head += ["ratio", "quartiles", "fastest"] if with_torch else []
     head += ["memory"] if with_memory else []
     head += ["ratio"] if with_memory and with_torch else []
     rows = [head]
@@ -53,14 +53,19 @@ def suite_table(results: dict, markdown: bool) -> str:
         row += [duration(result["seconds"][side]) for side in sides]
         if with_torch:
             low, high = result["spread"]
-            row += [f"{result['ratio']:.2f}", f"{low:.2f}-{high:.2f}"]
+            row += [f"{result['ratio']:.2f}", f"{low:.2f}-{high:.2f}", f"{result['best']:.2f}"]
         if with_memory:
             row += memory_cells(result["memory"], with_torch)
         rows.append(row)
     text = table(rows, markdown)
     if with_torch and len(timed) > 1:
-        mean = math.exp(sum(math.log(result["ratio"]) for result in timed) / len(timed))
-        text += f"\n\nGeometric mean of the {len(timed)} ratios: {mean:.2f}."
+        means = [math.exp(sum(math.log(result[key]) for result in timed) / len(timed))
+                 for key in ("ratio", "best")]
+        text += (f"\n\nGeometric means of the {len(timed)} ratios: {means[0]:.2f} of the medians, "
+                 f"{means[1]:.2f} of the fastest blocks.")
+    disturbed = sum(result["disturbed"] for result in timed) / max(1, len(timed))
+    if disturbed > 0.01:
+        text += f"\n\nOther programs were busy during {disturbed:.0%} of the timed blocks."
     return text
 
 

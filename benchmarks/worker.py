@@ -58,7 +58,7 @@ def build(case: Case, side: str):
 
 
 def time_cases(job: dict) -> dict:
-    """Return {name: {side: [seconds of each round]}}, or {name: {"error": text}}."""
+    """Return {name: what interleave() returns}, or {name: {"error": text}}."""
     found = {}
     for name in job["names"]:
         try:

@@ -53,11 +53,11 @@ def test_case_names_are_unique():
 
 
 def test_a_failing_case_is_reported_and_does_not_stop_the_others():
-    settings = {"processes": 1, "rounds": 1, "block": 0.0, "pause": 0.0}
+    settings = {"processes": 1, "rounds": 1, "block": 0.0, "pause": 0.0, "tries": 1}
     found = worker.time_cases({"suite": "ops", "names": ["nothing", "add 16x16 forward"],
                                "settings": settings})
     assert "StopIteration" in found["nothing"]["error"]
-    assert found["add 16x16 forward"]["minigrad"][0] > 0
+    assert found["add 16x16 forward"]["seconds"]["minigrad"][0] > 0
 
 
 def test_the_sides_take_turns_and_the_order_is_turned_round():
@@ -66,18 +66,30 @@ def test_the_sides_take_turns_and_the_order_is_turned_round():
     settings = measure.Settings(processes=1, rounds=2, block=0.0, pause=0.0)
     found = measure.interleave(calls, seen.append, settings)
     assert seen == ["a", "b", "b", "a"]
-    assert [len(found[side]) for side in calls] == [2, 2]
+    assert [len(found["seconds"][side]) for side in calls] == [2, 2]
 
 
 def test_ratio_is_to_the_faster_torch_and_a_stuck_process_is_left_out():
     one, two = measure.SIDES[1:]
     good = {"minigrad": [1.0, 2.0, 3.0], one: [4.0, 4.0, 4.0], two: [2.0, 2.0, 2.0]}
     stuck = {"minigrad": [9.0, 9.0, 9.0], one: [4.0, 4.0, 4.0], two: [30.0, 30.0, 30.0]}
-    result = measure.summarise([good, stuck])
+    runs = [{"seconds": good, "disturbed": 3}, {"seconds": stuck, "disturbed": 0}]
+    result = measure.summarise(runs)
     assert result == {
         "seconds": {"minigrad": 2.0, one: 4.0, two: 2.0},
-        "left_out": 1, "opponent": two, "ratio": 1.0, "spread": [0.75, 1.25],
+        "left_out": 1, "disturbed": 3 / 9, "opponent": two, "ratio": 1.0, "spread": [0.75, 1.25], "best": 0.5,
     }
+
+
+def test_a_disturbed_block_is_timed_again_and_the_least_disturbed_one_counts(monkeypatch):
+    used = iter([0.0, 50.0, 50.0, 60.0, 60.0, 90.0])
+    monkeypatch.setattr(measure, "used_by_others", lambda: next(used))
+    times = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(measure, "time_block", lambda call, seconds: next(times))
+    clock = iter([0.0, 10.0, 10.0, 20.0, 20.0, 30.0])
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: next(clock))
+    settings = measure.Settings(pause=0.0, tries=3)
+    assert measure.time_quiet_block(lambda: None, settings) == (2.0, True)
 
 
 def test_tables_are_aligned_or_markdown():
