@@ -136,8 +136,9 @@ def summarise(runs: list[dict]) -> dict:
     """Return the median seconds by side and, where torch ran, the ratio to the faster torch.
 
     Each round gives one ratio, of blocks timed next to each other; `spread` is their
-    quartiles, `best` is the ratio of the fastest blocks. `left_out` counts the processes that `steady_processes` dropped, `disturbed`
-    the share of blocks in which other programs were busy whatever was tried.
+    quartiles, `best` is the ratio of the fastest blocks. `left_out` counts the processes
+    that `steady_processes` dropped, `disturbed` is the share of blocks in which other
+    programs were busy whatever was tried.
     """
     kept = steady_processes(runs)
     sides = list(runs[0]["seconds"])

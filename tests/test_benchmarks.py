@@ -77,7 +77,8 @@ def test_ratio_is_to_the_faster_torch_and_a_stuck_process_is_left_out():
     result = measure.summarise(runs)
     assert result == {
         "seconds": {"minigrad": 2.0, one: 4.0, two: 2.0},
-        "left_out": 1, "disturbed": 3 / 9, "opponent": two, "ratio": 1.0, "spread": [0.75, 1.25], "best": 0.5,
+        "left_out": 1, "disturbed": 3 / 9, "opponent": two, "ratio": 1.0, "spread": [0.75, 1.25],
+        "best": 0.5,
     }
 
 
