@@ -1,0 +1,128 @@
+"""Make the pictures of norms.md, dropout.md and activations.md.
+
+    pip install -e ".[examples]" && python docs/make_figures.py
+
+Every run gives the same pictures: the random numbers are seeded, the files carry no date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+
+import minigrad as torch
+import minigrad.nn as nn
+
+IMAGES = Path(__file__).parent / "images"
+BLUE, ORANGE, GREY = "#3b7dd8", "#e07b39", "#e9ecef"
+SHAPE = N, C, L = 3, 4, 5
+SHARED = {  # the elements that share the mean and variance of element (0, 0, 0)
+    "BatchNorm1d(C)": np.s_[:, 0, :],
+    "LayerNorm([C, L]), RMSNorm([C, L])": np.s_[0, :, :],
+    "LayerNorm(L), RMSNorm(L)": np.s_[0, 0, :],
+    "InstanceNorm1d(C)": np.s_[0, 0, :],
+    "GroupNorm(2, C)": np.s_[0, :2, :],
+    "GroupNorm(1, C)": np.s_[0, :, :],
+}
+ACTIVATIONS = [
+    nn.ReLU(), nn.LeakyReLU(0.1), nn.PReLU(), nn.RReLU(0.2, 0.4), nn.ReLU6(),
+    nn.Threshold(1.0, -1.0),
+    nn.ELU(), nn.CELU(2.0), nn.SELU(), nn.GELU(), nn.SiLU(), nn.Mish(),
+    nn.Sigmoid(), nn.Tanh(), nn.Softsign(), nn.Softplus(), nn.LogSigmoid(), nn.Tanhshrink(),
+    nn.Hardsigmoid(), nn.Hardtanh(), nn.Hardswish(), nn.Hardshrink(1.0), nn.Softshrink(1.0),
+]
+
+
+def save(figure: Any, name: str) -> None:
+    """Write a picture without the date and the version of the program."""
+    figure.savefig(IMAGES / name, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+
+
+def norm_axes() -> None:
+    """Draw the (N, C, L) block once per norm, with the elements of one mean in colour."""
+    figure = plt.figure(figsize=(9, 5.4), layout="constrained")
+    for place, (title, index) in enumerate(SHARED.items(), 1):
+        axes = figure.add_subplot(2, 3, place, projection="3d")
+        shared = np.zeros(SHAPE, bool)
+        shared[index] = True
+        # matplotlib's x, y, z are L, N and C, the first channel on top
+        cubes = shared.transpose(2, 0, 1)[:, :, ::-1]
+        axes.voxels(np.ones_like(cubes), facecolors=np.where(cubes, BLUE, GREY),
+                    edgecolor="#6c757d", linewidth=0.4)
+        axes.set_title(title, y=1.0)
+        axes.set_axis_off()
+        for x, y, z, name in ((L / 2, 0, -0.7, "L"), (L, N / 2 + 0.4, -0.6, "N"),
+                              (-0.6, 0, C / 2, "C")):
+            axes.text(x, y, z, name, fontweight="bold", ha="center")
+        axes.set_box_aspect((L, N, C), zoom=1.02)
+        axes.view_init(elev=24, azim=-58)
+    save(figure, "norm_axes.png")
+
+
+def dropout_masks() -> None:
+    """Show what the layers leave of ones: two samples of eight channels of 6 x 6 pixels."""
+    torch.manual_seed(0)
+    layers = [nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.FeatureAlphaDropout()]
+    figure, panels = plt.subplots(2, 2, figsize=(9, 3.2), layout="constrained")
+    for axes, layer in zip(panels.flat, layers, strict=True):
+        y = layer(torch.ones(2, 8, 6, 6)).numpy()
+        tiles = np.full((2, 7, 8, 7), np.nan)
+        tiles[:, :6, :, :6] = y.transpose(0, 2, 1, 3)
+        axes.imshow(tiles.reshape(14, 56)[:-1, :-1], cmap="coolwarm", vmin=-2, vmax=2)
+        values = ", ".join(f"{value:.4g}" for value in np.unique(y))
+        axes.set(title=f"{type(layer).__name__}(p=0.5) of ones: {values}", xticks=[],
+                 yticks=[2.5, 9.5], yticklabels=["n = 0", "n = 1"], xlabel="channels 0 ... 7")
+    save(figure, "dropout_masks.png")
+
+
+def curve(function: Callable[[Any], Any], low: float, high: float) -> tuple[Any, Any, Any]:
+    """Return points, values and derivatives."""
+    x = torch.linspace(low, high, 1201, requires_grad=True)
+    y = function(x)
+    y.sum().backward()
+    return x.detach().numpy(), y.detach().numpy(), x.grad.numpy()
+
+
+def broken(x: Any, y: Any) -> Any:
+    """Put a gap where a curve jumps, so that no vertical line joins the two sides."""
+    return np.where(np.abs(np.diff(y, append=y[-1])) > 20 * (x[1] - x[0]), np.nan, y)
+
+
+def label(layer: nn.Module) -> str:
+    """Return the class and the bare values of its options."""
+    values = [part.rsplit("=", 1)[-1] for part in layer.extra_repr().split(", ") if part]
+    return type(layer).__name__ + (f"({', '.join(values)})" if values else "")
+
+
+def activations() -> None:
+    """Draw every activation of one variable with its derivative, by backward."""
+    figure, panels = plt.subplots(6, 4, figsize=(10, 12), layout="constrained")
+    for axes, layer in zip(panels.flat, ACTIVATIONS, strict=False):
+        reach = 7.0 if isinstance(layer, nn.ReLU6) else 4.0
+        x, y, slope = curve(layer.eval(), -reach, reach)
+        axes.axhline(0, color="#adb5bd", linewidth=0.6)
+        axes.axvline(0, color="#adb5bd", linewidth=0.6)
+        axes.plot(x, broken(x, y), color=BLUE, linewidth=1.8, label="f(x)")
+        axes.plot(x, broken(x, slope), color=ORANGE, linewidth=1.3, label="f'(x)")
+        axes.set_title(label(layer), fontsize=8)
+        axes.tick_params(labelsize=7)
+        both = np.stack([y, slope])
+        axes.set_ylim(max(-4.2, both.min() - 0.2), min(6.2, both.max() + 0.2))
+    for axes in panels.flat[len(ACTIVATIONS):]:
+        axes.axis("off")
+        axes.legend(*panels[0, 0].get_legend_handles_labels(), loc="center")
+    save(figure, "activations.png")
+
+
+if __name__ == "__main__":
+    matplotlib.use("Agg")
+    plt.rcParams.update({"font.size": 9, "axes.titlesize": 9.5})
+    IMAGES.mkdir(exist_ok=True)
+    for make in (norm_axes, dropout_masks, activations):
+        make()
