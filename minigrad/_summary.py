@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import engine
-from .autograd.gradcheck import preserved
 from .modes import no_grad
 from .nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from .viz.state import deep_enough, tensors_in, untouched
 
 COLUMNS = ("input_size", "output_size", "num_params", "mult_adds", "trainable")
 TITLES = {"input_size": "Input shape", "output_size": "Output shape", "num_params": "Param #",
@@ -95,7 +95,8 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return the totals, and one dict per call of a module."""
         return {"total_params": self.total_params, "trainable_params": self.trainable_params,
-                "total_mult_adds": self.total_mult_adds, "layers": [vars(r) for r in self.rows]}
+                "total_mult_adds": self.total_mult_adds,
+                "layers": [dict(vars(row)) for row in self.rows]}
 
 
 def summary(model: Any, input_size: Any = None, *, inputs: Any = None, depth: int = 3,
@@ -107,20 +108,21 @@ def summary(model: Any, input_size: Any = None, *, inputs: Any = None, depth: in
     `inputs`: the arguments themselves, as a tuple; with neither, only parameters are counted;
     `depth`: levels of nesting to print; `columns`: of "input_size", "output_size", "num_params",
     "mult_adds", "trainable". Multiply-adds are counted by formula for linear and convolutional
-    layers: weights used per output element times output elements. The model is left as it was.
+    layers: weights used per output element times output elements. The model runs in evaluation
+    mode, without gradients, and is left as it was. Buffers are not parameters.
 
     >>> import minigrad as torch
     >>> torch.summary(torch.nn.Linear(2, 3), (4, 2), columns=("output_size", "num_params"))
-    ====================================
+    ===================================
     Layer (type)  Output shape  Param #
-    ====================================
+    ===================================
     Linear        [4, 3]        9
-    ====================================
+    ===================================
     Total params: 9
     Trainable params: 9
     Non-trainable params: 0
     Total mult-adds: 24
-    ====================================
+    ===================================
     """
     unknown = [c for c in columns if c not in COLUMNS]
     if unknown:
@@ -173,12 +175,12 @@ def _record(model: Any, args: tuple[Any, ...], rows: list[Row]) -> None:
         if id(module) in paths:
             row = rows[places.pop()]
             row.output_size = _sizes(output)
-            row.mult_adds = _mult_adds(module, row.output_size)
+            row.mult_adds = _mult_adds(module, row)
 
     handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave)]
     try:
-        with preserved(model, args), no_grad():
-            model(*args)
+        with untouched(model, args), deep_enough(model), model.evaluating(), no_grad():
+            model(*(_copied(a) for a in args))
     finally:
         for handle in handles:
             handle.remove()
@@ -193,34 +195,39 @@ def _row(model: Any, path: str, module: Any, before: Any, after: Any, first: boo
                sum(p.numel() for p in module.parameters(recurse=False)), 0, trainable, first)
 
 
+def _copied(value: Any) -> Any:
+    """Copy a tensor argument: the model may write into it."""
+    return value.detach().clone() if isinstance(value, engine.Tensor) else value
+
+
 def _sizes(value: Any) -> list[tuple[int, ...]]:
-    if isinstance(value, engine.Tensor):
-        return [tuple(value.shape)]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [s for v in value for s in _sizes(v)]
-    return []
+    return [tuple(t.shape) for _, t in tensors_in(value)]
 
 
-def _mult_adds(module: Any, outputs: list[tuple[int, ...]]) -> int:
+def _mult_adds(module: Any, row: Row) -> int:
     """Return the multiplications of a layer with a weight matrix or kernel; 0 for the others."""
-    formula: Callable[[Any, tuple[int, ...]], int] | None = FORMULAS.get(_family(module))
-    return sum(formula(module, size) for size in outputs) if formula is not None else 0
+    names = [c.__name__ for c in type(module).__mro__]
+    formula = next((FORMULAS[name] for name in names if name in FORMULAS), None)
+    return formula(module, row) if formula is not None else 0
 
 
-def _family(module: Any) -> str:
-    names = {c.__name__ for c in type(module).__mro__}
-    return next((f for f in FORMULAS if f in names), "")
+def _linear(module: Any, row: Row) -> int:
+    return sum(map(math.prod, row.output_size)) * module.in_features
 
 
-def _linear(module: Any, size: tuple[int, ...]) -> int:
-    return math.prod(size) * module.in_features
+def _convolution(module: Any, row: Row) -> int:
+    return sum(map(math.prod, row.output_size)) * math.prod(module.weight.shape[1:])
 
 
-def _conv(module: Any, size: tuple[int, ...]) -> int:
-    return math.prod(size) * math.prod(module.weight.shape[1:])
+def _transposed(module: Any, row: Row) -> int:
+    return math.prod(row.input_size[0]) * math.prod(module.weight.shape[1:])
 
 
-FORMULAS: dict[str, Callable[[Any, tuple[int, ...]], int]] = {
-    "Linear": _linear, "Conv1d": _conv, "Conv2d": _conv, "Conv3d": _conv}
+def _bilinear(module: Any, row: Row) -> int:
+    return math.prod(row.output_size[0]) * module.in1_features * module.in2_features
+
+
+FORMULAS: dict[str, Callable[[Any, Row], int]] = {
+    "Linear": _linear, "Bilinear": _bilinear,
+    **{f"Conv{n}d": _convolution for n in (1, 2, 3)},
+    **{f"ConvTranspose{n}d": _transposed for n in (1, 2, 3)}}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import engine
+from ..nn.modules._hooks import everywhere
 from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from .graph import Module
 
@@ -60,8 +61,8 @@ class Calls:
                 self.enter(module)
 
         def leave(module: Any, args: Any, output: Any) -> None:
-            if threading.get_ident() == thread and self.open and self.open[-1].module is module:
-                self.open.pop().end = next(engine.numbers)
+            if threading.get_ident() == thread:
+                self.leave(module)
 
         handles = [register_module_forward_pre_hook(enter),
                    register_module_forward_hook(leave, always_call=True)]
@@ -70,6 +71,7 @@ class Calls:
         finally:
             for handle in handles:
                 handle.remove()
+                everywhere.always.pop(handle.id, None)
 
     def enter(self, module: Any) -> None:
         """Open a call."""
@@ -86,6 +88,11 @@ class Calls:
         call = Call(module, path, own, number, outer, parent, next(engine.numbers))
         self.calls.append(call)
         self.open.append(call)
+
+    def leave(self, module: Any) -> None:
+        """Close the innermost call (none is open if another pre-hook raised before ours)."""
+        if self.open and self.open[-1].module is module:
+            self.open.pop().end = next(engine.numbers)
 
     def _discover(self, module: Any, outer: Call | None) -> None:
         """Name a module that is registered nowhere we know by its class."""

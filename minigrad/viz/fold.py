@@ -69,6 +69,8 @@ def _module_node(graph: Graph, target: str, group: list[Node],
     box = graph.modules[target]
     numbers = [n for path, n in group[0].call if path == target]
     count = sum(math.prod(p.shape) for p in params.get(target, ()))
+    folded = {(n.module, n.label): n for n in group if n.kind == "module"}
+    count += sum(_number(r"([\d,]+) parameters", n.note, 0) for n in folded.values())
     notes = [box.kind if box.name else "", f"{count:,} parameters" if count else ""]
     if numbers:
         notes.append(f"call {numbers[0]} of {box.calls}")
@@ -191,7 +193,7 @@ def _groups_folded(graph: Graph, groups: list[list[Node]],
         inner[place] = inner.get(place, 0) + 1
     made = {}
     for k, group in enumerate(groups):
-        ops = sum(_count(n) for n in group)
+        ops = sum(_number(r"([\d,]+) ops$", n.note, 1) for n in group)
         names = {n.label for n in group}
         label = group[0].label if len(names) == 1 else f"{group[0].label} … {group[-1].label}"
         note = f"{ops:,} ops" if len(group) > 1 else group[0].note
@@ -239,7 +241,7 @@ def _users(graph: Graph) -> dict[str, list[str]]:
     return users
 
 
-def _count(node: Node) -> int:
-    """Return how many ops a node stands for."""
-    found = re.search(r"([\d,]+) ops$", node.note)
-    return int(found[1].replace(",", "")) if found else 1
+def _number(pattern: str, note: str, default: int) -> int:
+    """Return the number that a folded node's note mentions."""
+    found = re.search(pattern, note)
+    return int(found[1].replace(",", "")) if found else default

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -82,6 +83,18 @@ def _tensor(tensor: Any) -> Undo:
             storage.count, storage.rebased, storage.writer, storage.where = version
 
     return back
+
+
+@contextlib.contextmanager
+def deep_enough(model: Any) -> Iterator[None]:
+    """Allow the recursion of a model that is nested deeply: hooks take a frame more per level."""
+    depth = max(path.count(".") for path, _ in model.named_modules())
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + 8 * depth)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def tensors_in(value: Any, name: str = "", inside: str = "") -> list[tuple[str, Any]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from .. import engine
@@ -14,7 +13,7 @@ from ..modes import enable_grad
 from ..nn import Module as NNModule
 from .calls import Calls
 from .graph import Graph
-from .state import tensors_in, untouched
+from .state import deep_enough, tensors_in, untouched
 from .tape import Source, build
 
 
@@ -100,7 +99,7 @@ class _Run:
     def keep(self, model: Any, prefix: str) -> None:
         """Note a model's state, and name its parameters; frozen ones require grad for the run."""
         self.kept.enter_context(untouched(model))
-        self.kept.enter_context(_deep_enough(model))
+        self.kept.enter_context(deep_enough(model))
         known = {id(s.tensor) for s in self.sources}
         for source in _parameters(model, prefix):
             if id(source.tensor) not in known:
@@ -162,15 +161,3 @@ def _argument_names(fn: Any, count: int) -> list[str]:
     known = [p.name for p in params if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     rest = next((p.name for p in params if p.kind is p.VAR_POSITIONAL), "input")
     return [known[k] if k < len(known) else f"{rest}[{k - len(known)}]" for k in range(count)]
-
-
-@contextlib.contextmanager
-def _deep_enough(model: Any) -> Iterator[None]:
-    """Allow the recursion of a model that is nested deeply: hooks take a frame more per level."""
-    depth = max(path.count(".") for path, _ in model.named_modules())
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(before + 8 * depth)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
