@@ -1,4 +1,4 @@
-"""The exact text of every format, compared with files; MINIGRAD_UPDATE_GOLDEN=1 writes them anew."""
+"""The exact text of every format, against files; MINIGRAD_UPDATE_GOLDEN=1 writes them anew."""
 
 from __future__ import annotations
 
