@@ -19,10 +19,11 @@ class Plan:
     """What one op keeps, and which rules it runs, when a given set of inputs needs gradients."""
 
     __slots__ = ("direct", "fetch", "freed", "names", "needs", "positions", "rules", "shapes",
-                 "sources", "tensors", "y")
+                 "sources", "tensors", "wanted", "y")
 
     def __init__(self, op: Op, mask: int) -> None:
         self.positions = [i for i in op.inputs if mask >> i & 1]
+        self.wanted = [k for k, i in enumerate(op.inputs) if mask >> i & 1]
         self.needs = tuple(bool(mask >> i & 1) for i in op.inputs)
         kept: list[str] = []
         for used in [*op.named_by(self.positions), op.shown_names]:

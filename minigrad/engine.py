@@ -114,7 +114,7 @@ def gather_many(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
                 refresh(arg)
             if arg._node is not None:
                 mask = op.bits[0][1]
-        elif not (state.arrays and isinstance(arg, ndarray)):
+        elif not (state.arrays and isinstance(arg, (ndarray, np.generic))):
             raise TypeError(f"{op.name}(): expected Tensor as element {k} in argument 0, "
                             f"but got {type(arg).__name__}")
     return arrays, mask, found
@@ -241,8 +241,8 @@ class Node(GradFn):
                 return through_reference(self, g, wanted)
             saved = self.tensors()
         elif op.backward is not None:
-            grads = op.backward(g, *[saved[k] for k in plan.fetch], plan.needs)
-            return [d for d, need in zip(grads, plan.needs, strict=True) if need]
+            grads = op.backward(g, *map(saved.__getitem__, plan.fetch), plan.needs)
+            return [grads[k] for k in plan.wanted]
         if op.variadic:  # one rule returns the gradients of all tensors of the sequence
             rule, used = plan.rules[0]
             return rule(g, *[saved[k] for k in used])

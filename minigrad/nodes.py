@@ -168,5 +168,6 @@ def run_hooks(node: Any, g: Any, create: bool) -> Any:
     if node.retain is not None:
         tensor = node.retain()
         if tensor is not None:
-            tensor._grad = held if create else wrap(held._data.copy(), None)
+            kept = held if create else wrap(held._data.copy(), None)
+            tensor._grad = kept if tensor._grad is None else tensor._grad + kept
     return held._data if as_given else held

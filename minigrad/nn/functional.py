@@ -63,6 +63,8 @@ def _with_inplace(function: Any) -> Callable[..., Any]:
     count = len(function.op.names)
 
     def call(*args: Any, **given: Any) -> Any:
+        if not given and len(args) <= count:
+            return function(*args)
         inplace = args[count] if len(args) > count else given.pop("inplace", False)
         if inplace:
             return views.inplace(function, args[:count], given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def _mT(x: Any) -> Any:
 
 def _rows(x: Any) -> Any:
     """Return a matrix of all rows: the leading dimensions joined."""
-    return x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
+    return x if x.ndim == 2 else reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
 def product(a: ndarray, b: ndarray) -> ndarray:
@@ -226,7 +227,8 @@ def _linear_error(x: ndarray, w: ndarray, b: Any) -> Exception:
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
-    y = product(input, weight.T)
+    plain = input.ndim == 2 and input.itemsize > 2
+    y = input.dot(weight.T) if plain else product(input, weight.T)
     if bias is not None:
         if bias.dtype is not y.dtype:
             check_same("linear", y, bias)
@@ -237,6 +239,9 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
 @_linear.fused
 def _(g: ndarray, input: ndarray, weight: ndarray, needs: tuple[bool, ...]) -> tuple[Any, ...]:
     """y = x W^T + b, so dx = g W, dW = g^T x over all rows, and db is the sum of g over the rows."""
+    if g.ndim == 2 and g.itemsize > 2:  # the hot case, without detours
+        return (g.dot(weight) if needs[0] else None, g.T.dot(input) if needs[1] else None,
+                _bias_sum(g) if needs[2] else None)
     rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
     dw = db = None
     if needs[1]:

@@ -49,7 +49,7 @@ class ReLU(_Inplace):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return max(0, input)."""
-        return F.relu(input, inplace=self.inplace)
+        return F.relu(input, inplace=True) if self.inplace else F.relu(input)
 
 
 class Sigmoid(Module):
