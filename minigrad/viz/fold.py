@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from .graph import Edge, Graph, Module, Node
@@ -24,7 +23,7 @@ def limited(graph: Graph, most: int) -> Graph:
         deepest -= 1
         graph = collapsed(graph, deepest)
     if len(graph.nodes) > most:
-        graph = _stretches_folded(graph, most // 2)
+        graph = _stretches_folded(graph, most // 8)
     for kind in ("parameter", "constant", "input", "output"):
         if len(graph.nodes) > most:
             graph = _kind_folded(graph, kind)
@@ -224,13 +223,15 @@ def _rewired(graph: Graph, home: dict[str, str], made: dict[str, Node],
         if key is not None:
             placed.add(key)
         nodes.append(node if key is None else made[key])
-    where: Callable[[str], str] = lambda i: made[home[i]].id if i in home else i
     edges: dict[Edge, None] = {}
     for edge in graph.edges:
-        moved = Edge(where(edge.source), where(edge.target), edge.shape, edge.dtype)
-        inner = edge.source in home and home[edge.source] == home.get(edge.target)
-        if edge.source not in hidden and not inner:
-            edges[moved] = None
+        source, target = home.get(edge.source), home.get(edge.target)
+        if edge.source in hidden or (source is not None and source == target):
+            continue
+        if source is not None or target is not None:
+            edge = replace(edge, source=edge.source if source is None else made[source].id,
+                           target=edge.target if target is None else made[target].id)
+        edges[edge] = None
     return replace(graph, nodes=nodes, edges=list(edges))
 
 

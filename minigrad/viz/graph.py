@@ -15,7 +15,7 @@ SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "
             ".mmd": "mermaid", ".txt": "text", ".json": "json"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """One thing in the picture: an op, an input, a parameter, a folded module, an output."""
 
@@ -30,7 +30,7 @@ class Node:
     call: tuple[tuple[str, int], ...] = ()  # which call, for modules around it that run repeatedly
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Edge:
     """A value on its way from the node that made it to one that uses it."""
 
@@ -46,7 +46,7 @@ class Edge:
         return size if self.dtype in ("", "float32") else f"{size} {self.dtype}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Module:
     """A box around nodes: one module of the model that was called."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -186,5 +187,7 @@ def _saved(node: Any) -> tuple[str, ...]:
                  if i >= end or i in node.op.inputs)
 
 
+@functools.cache
 def _name(dtype: Any) -> str:
+    """Return a dtype's name; NumPy makes the text anew each time, which is slow."""
     return "" if dtype is None else dtype.name
