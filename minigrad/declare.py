@@ -44,7 +44,9 @@ class Plan:
             if op.backward is None:
                 rule, used = op.rules[i]
                 self.rules.append((rule, [self.names.index(name) for name in used]))
-        self.freed = [k for k, name in enumerate(self.names) if name not in op.shown_names]
+        # what backward frees; an op that keeps only shapes and options can go back any time
+        self.freed = [k for k, i in enumerate(self.direct)
+                      if (i in op.inputs or i >= end) and self.names[k] not in op.shown_names]
         self.fetch = [self.names.index(name) for name in op.backward_names]
 
 

@@ -280,7 +280,7 @@ class Node(GradFn):
 
     def release(self) -> None:
         """Drop what was saved; a later backward through this node is refused."""
-        if self.saved:
+        if self.saved and self.plan.freed:
             self.versions = None
             for k in self.plan.freed:
                 self.saved[k] = None

@@ -38,9 +38,9 @@ class _Mode:
 
     def __enter__(self) -> None:
         self._stack.append((state.grad, state.inference))
-        state.grad = self.grad
         if self.inference is not None:
             state.inference = self.inference
+        state.grad = self.grad and not state.inference  # nothing records inference tensors
 
     def __exit__(self, *exc: object) -> None:
         state.grad, state.inference = self._stack.pop()
@@ -105,7 +105,7 @@ class no_grad(_Mode):
         made = super().__new__(cls)
         if function is None:
             return made
-        made.__init__()
+        _Mode.__init__(made)
         return made(function)  # used as a bare decorator: @no_grad
 
     def __init__(self, function: Any = None) -> None:
@@ -123,15 +123,18 @@ class set_grad_enabled(_Mode):
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
-        self.grad = self.mode = bool(mode)
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled: mode must be True or False, not "
+                            f"{type(mode).__name__}")
+        self.grad = self.mode = mode
         self._previous = state.grad
-        state.grad = self.grad
+        state.grad = mode and not state.inference
 
     def __enter__(self) -> None:
         if self._stack:  # entered again: there is a new outer setting to come back to
             self._previous = state.grad
         self._stack.append((self._previous, state.inference))
-        state.grad = self.grad
+        state.grad = self.grad and not state.inference
 
     def __call__(self, function: F) -> F:
         state.grad = self._previous  # a decorator changes nothing until the function runs
@@ -153,7 +156,9 @@ class inference_mode(_Mode):
     def __new__(cls, mode: Any = True) -> Any:
         made = super().__new__(cls)
         if callable(mode):
-            made.__init__(True)
+            made.mode = made.inference = True
+            made.grad = False
+            _Mode.__init__(made)
             return made(mode)
         return made
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .versions import storage_of
+from .modes import state
+from .versions import InferenceStorage, storage_of
 from .walk import LEAF
 
 ndarray = np.ndarray
@@ -25,6 +26,8 @@ def wrap(array: Any, node: Any) -> Any:
     made = object.__new__(Tensor)
     made._data = array if type(array) is ndarray else np.asarray(array)
     made._node = node
+    if state.inference:
+        made._storage = InferenceStorage()
     return made
 
 
@@ -138,7 +141,9 @@ class Leaf:
                 tensor = wrap(self.array, None)
                 tensor._node = self
             for hook in list(self.post_hooks.values()):
-                hook(tensor)
+                if hook(tensor) is not None:
+                    raise TypeError("hooks that run after gradients are accumulated should return "
+                                    "None; assign to .grad instead")
 
     @property
     def variable(self) -> Any:
@@ -164,6 +169,9 @@ def run_hooks(node: Any, g: Any, create: bool) -> Any:
             if changed._data.shape != held._data.shape:
                 raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size "
                                    f"of value: {list(held.shape)} became {list(changed.shape)}")
+            if changed._data.dtype != held._data.dtype:
+                raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the type "
+                                   f"of value: {held.dtype} became {changed.dtype}")
             held = changed
     if node.retain is not None:
         tensor = node.retain()

@@ -47,6 +47,7 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
     _chain: views.Chain = ()  # the view ops that lead from it to this one,
     _rebased = 0  # how many rewrites of its history are known here,
     _frozen: str | None = None  # and why it must not be written in place
+    _reshapes: tuple[tuple[int, Any], ...] = ()  # of a base: how to undo t_(), squeeze_(), ...
     _grad: Tensor | None = None
 
     __array_priority__ = 1000  # ndarray * Tensor comes to Tensor.__rmul__
@@ -78,20 +79,26 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
     def _write_out(function: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
         """Run an op and write its result into `out=`, which must not need a gradient."""
         out = given.pop("out")
-        args = function.op.fill(args, given)
-        needs = any(isinstance(a, Tensor) and a.requires_grad for a in (*args, out))
-        if state.grad and needs:
-            raise RuntimeError(f"{function.op.name}(): functions with out=... arguments don't "
-                               f"support automatic differentiation, but one of the arguments "
-                               f"requires grad; drop out= or use no_grad()")
-        made = function(*args)
-        for one, target in zip(*((made, out) if isinstance(out, tuple) else ([made], [out])),
-                               strict=True):
+        made = function(*function.op.fill(args, given))
+        return Tensor._into_out(function.op.name, made, out, args)
+
+    @staticmethod
+    def _into_out(name: str, made: Any, out: Any, args: tuple[Any, ...]) -> Any:
+        """Write a result (or a tuple of them) into `out`, a tensor (or as many); return `out`."""
+        pairs = list(zip(*((made, out) if isinstance(out, (tuple, list)) else ([made], [out])),
+                         strict=True))
+        targets = [target for _, target in pairs]
+        needs = any(isinstance(a, Tensor) and a.requires_grad for a in (*args, *targets))
+        if state.grad and (needs or any(one.requires_grad for one, _ in pairs)):
+            raise RuntimeError(f"{name}(): functions with out=... arguments don't support "
+                               f"automatic differentiation, but one of the arguments requires "
+                               f"grad; drop out= or use no_grad()")
+        for one, target in pairs:
             if target._data.shape != one._data.shape:
                 target._data = np.empty(one._data.shape, target._data.dtype)
-            views.check_result(function.op, target, one._data)
+            check_target(name, target, one._data)
             target._data[...] = one._data
-            views.wrote(target, function.op.name)
+            views.wrote(target, name)
         return out
 
     # ---- shape and type
@@ -136,10 +143,21 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, (bool, np.bool_)):
+            raise RuntimeError(f"requires_grad must be a bool, not {type(value).__name__}")
+        if not self.is_leaf and value:
+            raise RuntimeError("you can only change requires_grad flags of leaf variables; to keep "
+                               "the gradient of a result, call retain_grad()")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted for this leaf; return the tensor itself."""
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise TypeError(f"requires_grad_(): argument 'requires_grad' must be bool, not "
+                            f"{type(requires_grad).__name__}")
+        if self.is_inference() and requires_grad and not state.inference:
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside "
+                               "InferenceMode is not allowed; clone() it first")
         if not self.is_leaf:
             if requires_grad:
                 return self
@@ -212,6 +230,9 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._node is not None and value._data.dtype.kind != "f":
+            raise RuntimeError(f"data set to a tensor that requires gradients must be floating "
+                               f"point, not {value.dtype}")
         self._data = value._data
         if type(self._node) is Leaf:
             self._node.hold(value._data)
@@ -272,7 +293,7 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
     @property
     def retains_grad(self) -> bool:
         """True for a non-leaf whose gradient is kept."""
-        return type(self._node) is Node and self._node.retain is not None
+        return isinstance(self._node, Node) and self._node.retain is not None
 
     @property
     def _version(self) -> int:
@@ -344,6 +365,19 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         index.write(self, key, value)
+
+
+def check_target(name: str, out: Tensor, y: ndarray) -> None:
+    """Refuse an `out=` that cannot take the result: by its dtype, or by its memory."""
+    if y.dtype != out._data.dtype and not Tensor._can_cast(y.dtype, out._data.dtype):
+        raise RuntimeError(
+            f"{name}(): result type {Tensor._type_name(y.dtype)} can't be cast to the "
+            f"desired output type {Tensor._type_name(out._data.dtype)}; give an out= of "
+            f"another dtype")
+    if not out._data.flags.writeable:
+        raise RuntimeError(
+            f"unsupported operation: {name}() would write into an out= whose memory is shared by "
+            f"several elements (expand) or read-only; clone() it first")
 
 
 engine.Tensor = nodes.Tensor = Tensor

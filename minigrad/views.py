@@ -17,7 +17,7 @@ from . import engine
 from .anomaly import anomaly, user_line
 from .engine import Leaf, Node, Op, apply, gather, op, record, run_forward
 from .modes import state
-from .versions import storage_of
+from .versions import InferenceStorage, storage_of
 
 Chain = tuple[tuple[Op, tuple[Any, ...]], ...]
 
@@ -42,12 +42,16 @@ def refresh(view: Any) -> None:
     """Tie a view to the tape again if its base's history was rewritten since."""
     rebased = view._storage.rebased
     if view._rebased != rebased:
-        view._rebased = rebased
         base = view._base
-        view._node = None
+        for when, undo in base._reshapes:
+            if when > view._rebased:  # the chain starts from the shape that the base had before
+                view._chain = (undo, *view._chain)
+        view._rebased = rebased
         if base._node is not None:
             args = [base, view._chain, axis_order(base._data)]
             view._node = record(AS_VIEW, 1, args, [base._data, *args[1:]], view._data, ())
+        elif type(view._node) is not Leaf:
+            view._node = None
 
 
 def axis_order(array: np.ndarray) -> tuple[int, ...]:
@@ -92,11 +96,30 @@ def shown_of(g: Any, chain: Chain, order: Any) -> Any:
     return replay(g if dense else relaid(g, order), chain)
 
 
+def overlapping(array: np.ndarray) -> bool:
+    """Return False if the strides show that no two elements share a place in memory."""
+    reach = 0
+    for step, n in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)
+                          if n != 1):
+        if step <= reach:
+            return array.size > 0
+        reach += step * (n - 1)
+    return False
+
+
 @op(value=lambda g, chain, order: shown_of(g, chain, order))
 def scatter_view(value: Any, shape: Any, chain: Chain, order: Any) -> np.ndarray:
-    """Return zeros of a base's shape with `value` at the place of a view."""
+    """Return zeros of a base's shape with `value` added at the place of a view."""
     out = laid_out(shape, value.dtype, order)
-    region(out, chain)[...] = value
+    part = region(out, chain)
+    if part.flags.writeable and not overlapping(part):
+        part[...] = value
+        return out
+    places = laid_out(shape, np.int64, order)  # expand, unfold: elements that occur repeatedly
+    memory = places.transpose(order) if order else places
+    memory[...] = np.arange(places.size).reshape(memory.shape)
+    flat = np.bincount(region(places, chain).ravel(), np.asarray(value).ravel(), places.size)
+    (out.transpose(order) if order else out)[...] = flat.reshape(memory.shape)
     return out
 
 
@@ -189,7 +212,8 @@ def check_writable(made: Op, x: Any, tracked: bool) -> None:
         engine.refresh(x)
     if state.grad:
         base = x if x._base is None else x._base
-        if type(base._node) is Leaf:
+        if type(base._node) is Leaf or (x._node is not None and base._node is None):
+            # (the latter: `x` is, or comes from, a leaf that is itself a view of a constant)
             raise RuntimeError(
                 f"{'a leaf' if base is x else 'a view of a leaf'} Variable that requires grad is "
                 f"being used in an in-place operation: {made.name}_ would overwrite a tensor of "
@@ -198,10 +222,14 @@ def check_writable(made: Op, x: Any, tracked: bool) -> None:
         if x._frozen and (tracked or x._node is not None):
             raise RuntimeError(f"{made.name}_: this view is being modified inplace, but {x._frozen}"
                                f". Write into the base tensor, or clone() the view first.")
-    if not x._data.flags.writeable:
+    if isinstance(x._storage, InferenceStorage) and not state.inference:
+        raise RuntimeError(f"Inplace update to inference tensor outside InferenceMode is not allowed: "
+                           f"{made.name}_ would write into a tensor that was made inside "
+                           f"inference_mode(). clone() it first, or write inside the block.")
+    if not x._data.flags.writeable or (x._base is not None and overlapping(x._data)):
         raise RuntimeError(
             f"unsupported operation: {made.name}_ would write into memory that is shared by "
-            f"several elements (expand) or read-only. clone() the tensor before the write.")
+            f"several elements (expand, unfold) or read-only. clone() the tensor before the write.")
 
 
 def check_result(made: Op, x: Any, y: np.ndarray) -> None:
@@ -216,17 +244,37 @@ def check_result(made: Op, x: Any, y: np.ndarray) -> None:
             f"{made.name}, which returns a new tensor")
 
 
+@op(input=lambda g, input_shape: sized(g, input_shape), view=True)
+def sized(input: Any, shape: Any) -> np.ndarray:
+    """Return the same memory with dimensions of size 1 put in or left out."""
+    return input.reshape(shape)
+
+
+SIZED = sized.op  # type: ignore[attr-defined]
+
+
 def reshaped(x: Any, function: Any, *options: Any) -> Any:
-    """Turn `x` itself into what a view op makes of it (squeeze_, t_, ...); no memory moves."""
+    """Turn `x` itself into what a view op makes of it (squeeze_, t_, ...); no memory moves.
+
+    If `x` is a base, older views of it have chains that start from its old shape: `_reshapes` says
+    how to come back to that one.
+    """
     made = function.op
-    if state.grad and type(x._node if x._base is None else x._base._node) is Leaf:
+    if x._base is not None:
+        engine.refresh(x)
+    if state.grad and Leaf in (type(x._node), type(getattr(x._base, "_node", None))):
         raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place "
                            f"operation: {made.name}_ would change the shape of a tensor whose "
                            f"gradient is wanted; use {made.name}")
-    view = function(x, *options)
+    shape, view = x._data.shape, function(x, *options)
     x._data, x._node = view._data, view._node
     if x._base is not None:
         x._chain = view._chain
+    else:
+        storage = storage_of(x)
+        storage.rebased += 1
+        undo = view._chain[-1] if made.name in ("t", "transpose") else (SIZED, (shape,))
+        x._reshapes = (*x._reshapes, (storage.rebased, undo))
     wrote(x, made.name + "_")
     return x
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -23,10 +25,28 @@ __all__ = ["Function", "GradcheckError", "backward", "detect_anomaly", "enable_g
 def _listed(value: Any, name: str) -> list[Any]:
     if isinstance(value, engine.Tensor):
         return [value]
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    raise TypeError(f"{name}: expected a Tensor or a sequence of Tensors, got "
-                    f"{type(value).__name__}")
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        raise TypeError(f"{name}: expected a Tensor or a sequence of Tensors, got "
+                        f"{type(value).__name__}")
+    items = list(value)
+    for k, item in enumerate(items):
+        if not isinstance(item, engine.Tensor):
+            kind = RuntimeError if name == "inputs" else TypeError
+            raise kind(f"{name}: all elements have to be Tensors, but element {k} is of type "
+                       f"{type(item).__name__}")
+    return items
+
+
+def _targets(inputs: Any) -> list[Any]:
+    """Return the tensors to differentiate with respect to; each must require grad."""
+    wanted = _listed(inputs, "inputs")
+    if not wanted:
+        raise RuntimeError("inputs cannot be empty: give at least one tensor to differentiate with "
+                           "respect to")
+    for t in wanted:
+        if not t.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return wanted
 
 
 def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]]:
@@ -35,6 +55,10 @@ def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]
         grads = [None] * len(outputs)
     elif isinstance(grads, engine.Tensor):
         grads = [grads]
+    grads = list(grads) if isinstance(grads, Iterable) else [grads]
+    for g in grads:
+        if g is not None and not isinstance(g, engine.Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if len(grads) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients; give one "
                            f"gradient (or None) per tensor")
@@ -53,8 +77,6 @@ def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]
                     f"gradient of the result as gradient= (grad_outputs=)")
             made = _one if out._node.hooks is None else np.ones  # a hook may write into it
             g = wrap(made(array.shape, array.dtype), None)
-        elif not isinstance(g, engine.Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g._data.shape != array.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{k}] has a shape of {list(g._data.shape)} and "
@@ -86,12 +108,7 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     if inputs is None:
         sweep(roots, keep=keep, create=create_graph)
         return
-    wanted = _listed(inputs, "inputs")
-    if not wanted:
-        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    for t in wanted:
-        if not t.requires_grad:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    wanted = _targets(inputs)
     found = sweep(roots, [t._node for t in wanted], keep=keep, create=create_graph)
     for t in wanted:
         g = found.pop(t._node, None)
@@ -99,13 +116,13 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
             continue
         if type(t._node) is Leaf:
             t._node.accumulate(g, create_graph)
-        else:
+        elif t._node.retain is None:  # (retain_grad has kept it already)
             g = g if create_graph else wrap(g, None)
             t._grad = g if t._grad is None else t._grad + g
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool | None = None,
+         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
          is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple[Any, ...]:
     """Return the gradients of `outputs` with respect to `inputs`; `.grad` is left alone.
 
@@ -115,16 +132,16 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     >>> torch.autograd.grad(first, x)
     (tensor(18.),)
     """
+    if not only_inputs:
+        warnings.warn("only_inputs is deprecated and ignored: gradients of other leaves are never "
+                      "accumulated by grad(); use backward() for that", FutureWarning, stacklevel=2)
     if is_grads_batched:
         raise NotImplementedError("grad: is_grads_batched=True needs vmap; call grad once for each "
                                   "row of grad_outputs")
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when "
                          "materialize_grads=True")
-    wanted = _listed(inputs, "inputs")
-    for t in wanted:
-        if not t.requires_grad:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    wanted = _targets(inputs)
     roots = _roots(_listed(outputs, "outputs"), grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = sweep(roots, [t._node for t in wanted], keep=keep, create=create_graph)
@@ -136,7 +153,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
                 raise RuntimeError(
                     "One of the differentiated Tensors appears to not have been used in the graph. "
                     "Set allow_unused=True if this is the desired behavior.")
-            results.append(wrap(np.zeros_like(t._data), None) if materialize_grads else None)
+            zeros = wrap(np.zeros_like(t._data), None) if materialize_grads else None
+            results.append(zeros.requires_grad_() if create_graph and zeros is not None else zeros)
         elif create_graph:
             results.append(g)
         else:

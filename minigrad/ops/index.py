@@ -294,18 +294,22 @@ def write(x: Any, key: Any, value: Any) -> None:
             raise RuntimeError(f"Index put requires the source and destination dtypes match, got "
                                f"{_dtype.dtype_of(x._data)} for the destination and "
                                f"{_dtype.dtype_of(value._data)} for the source; convert with .to()")
-        if advanced is None and value._storage is not None and value._storage is x._storage and (
-                _same_memory(x._data, basic, value._data)):
+        if advanced is None and value._base is not None and _is_part(x, basic, value):
             return  # x[key] += v has written through the view x[key] already
     elif value is None:
         raise TypeError("can't assign a NoneType to a tensor; give a number or a tensor")
     inplace(set_index, (x, value, basic, advanced))
 
 
-def _same_memory(array: ndarray, basic: Key, value: ndarray) -> bool:
-    target = select_index.op.forward(array, basic)
-    return (target.shape == value.shape and target.strides == value.strides
-            and target.ctypes.data == value.ctypes.data)
+def _is_part(x: Any, basic: Key, value: Any) -> bool:
+    """Return True if `value` is the view x[key], in memory and on the tape (not detached)."""
+    if value._base is not (x if x._base is None else x._base):
+        return False
+    if value.requires_grad != x.requires_grad:  # made under no_grad
+        return False
+    target, array = select_index.op.forward(x._data, basic), value._data
+    return (target.shape == array.shape and target.strides == array.strides
+            and target.ctypes.data == array.ctypes.data)
 
 
 # ---------------------------------------------------------------------------- index_put, by arrays

@@ -312,7 +312,7 @@ def expand(input: Any, size: tuple[int, ...]) -> Any:
     """Return a view in which dimensions of size 1 are repeated; -1 keeps a size."""
     full = _expanded(input.shape, size)
     extra = len(full) - input.ndim
-    if full[extra:] == input.shape and input.size == math.prod(full):
+    if full[extra:] == input.shape and math.prod(full[:extra]) == 1:
         return input[(None,) * extra + (...,)]
     if not input.flags.c_contiguous:
         return np.broadcast_to(input, full)
