@@ -173,9 +173,9 @@ class Methods:
     as_strided = arrange.as_strided
     repeat_interleave = repeat.repeat_interleave
 
-    def flip(self, *dims: Any) -> Any:
+    def flip(self, *sizes_: Any, dims: Any = None) -> Any:
         """Return a copy with the order reversed along the given dimensions."""
-        return arrange.flip(self, sizes(dims))
+        return arrange.flip(self, sizes(sizes_) if dims is None else dims)
 
     def repeat(self, *sizes_: Any) -> Any:
         """Return the tensor repeated as a whole along each dimension."""

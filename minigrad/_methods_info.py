@@ -10,6 +10,7 @@ import numpy as np
 from . import _dtype
 from ._check import dim as check_dim
 from ._check import row_major, tensor
+from ._device import preserve_format
 from .engine import wrap
 from .ops import convert, create, shape
 
@@ -177,41 +178,41 @@ class InfoMethods:
         """Return the tensor in another tensor's dtype."""
         return convert.as_type(self, other._data.dtype)
 
-    def float(self) -> Any:
+    def float(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as float32."""
-        return convert.as_type(self, _dtype.float32.numpy)
+        return convert.to(self, _dtype.float32, memory_format=memory_format)
 
-    def double(self) -> Any:
+    def double(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as float64."""
-        return convert.as_type(self, _dtype.float64.numpy)
+        return convert.to(self, _dtype.float64, memory_format=memory_format)
 
-    def half(self) -> Any:
+    def half(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as float16."""
-        return convert.as_type(self, _dtype.float16.numpy)
+        return convert.to(self, _dtype.float16, memory_format=memory_format)
 
-    def long(self) -> Any:
+    def long(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as int64."""
-        return convert.as_type(self, _dtype.int64.numpy)
+        return convert.to(self, _dtype.int64, memory_format=memory_format)
 
-    def int(self) -> Any:
+    def int(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as int32."""
-        return convert.as_type(self, _dtype.int32.numpy)
+        return convert.to(self, _dtype.int32, memory_format=memory_format)
 
-    def short(self) -> Any:
+    def short(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as int16."""
-        return convert.as_type(self, _dtype.int16.numpy)
+        return convert.to(self, _dtype.int16, memory_format=memory_format)
 
-    def char(self) -> Any:
+    def char(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as int8."""
-        return convert.as_type(self, _dtype.int8.numpy)
+        return convert.to(self, _dtype.int8, memory_format=memory_format)
 
-    def byte(self) -> Any:
+    def byte(self, memory_format: Any = preserve_format) -> Any:
         """Return the tensor as uint8."""
-        return convert.as_type(self, _dtype.uint8.numpy)
+        return convert.to(self, _dtype.uint8, memory_format=memory_format)
 
-    def bool(self) -> Any:
+    def bool(self, memory_format: Any = preserve_format) -> Any:
         """Return True where the elements are not zero."""
-        return convert.as_type(self, _dtype.bool_.numpy)
+        return convert.to(self, _dtype.bool_, memory_format=memory_format)
 
     def cpu(self) -> Any:
         """Return the tensor itself: it is on the CPU."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ._methods import _inplace
 from .ops import (
     arithmetic,
@@ -23,6 +25,7 @@ from .ops import (
     vector_norm,
 )
 from .ops import sort as order
+from .views import inplace
 
 
 class MathMethods:
@@ -39,6 +42,14 @@ class MathMethods:
     div_ = divide_ = _inplace(elementwise.div)
     pow = elementwise.pow
     pow_ = _inplace(elementwise.pow)
+
+    def float_power_(self, exponent: Any) -> Any:
+        """In-place form of `float_power`: for float64 tensors only, which hold its result."""
+        if self._data.dtype != np.float64:
+            raise RuntimeError(f"the base given to float_power_ has dtype {self.dtype} but the "
+                               f"operation's result requires dtype float64; use float_power")
+        return inplace(elementwise.pow, (self, exponent))
+
     neg = negative = elementwise.neg
     neg_ = negative_ = _inplace(elementwise.neg)
     abs = absolute = elementwise.abs

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import _dtype
+from .. import _dtype, engine
 
 ndarray = np.ndarray
 F = TypeVar("F", bound=Callable[..., Any])
@@ -88,6 +89,23 @@ def numpy_names(function: F) -> F:
             given[_NUMPY_NAMES[key]] = given.pop(key)
         return function(*args, **given)
 
+    return call  # type: ignore[return-value]
+
+
+def with_out(function: F) -> F:
+    """Let a public function that is no op of its own take `out=`, the place for its result."""
+
+    @wraps(function)
+    def call(*args: Any, out: Any = None, **given: Any) -> Any:
+        made = function(*args, **given)
+        if out is None:
+            return made
+        return engine.Tensor._into_out(function.__name__, made, out, args)
+
+    signature = inspect.signature(function)
+    place = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Any)
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), place])
     return call  # type: ignore[return-value]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import arrays, floating, kind_of, no_bools, pair, tensors, underived
+from ._operands import arrays, floating, kind_of, no_bools, pair, tensors, underived, with_out
 from .compare import isfinite, isnan
 from .elementwise import _where, cast, div, divided, pow, sign, zero
 
@@ -93,6 +93,7 @@ def reciprocal(input: Any) -> Any:
     return np.reciprocal(floating(input))
 
 
+@with_out
 def float_power(input: Any, exponent: Any) -> Any:
     """Return `input` to the power of `exponent`, computed in float64.
 
@@ -210,7 +211,7 @@ def heaviside(input: Any, values: Any) -> Any:
     if input.dtype != values.dtype:
         raise RuntimeError(f"heaviside is not yet implemented for tensors with different dtypes: "
                            f"{_dtype.dtype_of(input)} and {_dtype.dtype_of(values)}")
-    return np.heaviside(input, values).astype(input.dtype, copy=False)
+    return np.where(input == 0, values, input > 0).astype(input.dtype, copy=False)
 
 
 @op(input=lambda g, input, y: g * (sign(y) * sign(input)), other=zero,

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _check
 from ..engine import op
+from ._operands import with_out
 from .shape import reshape, row_major
 from .slicing import FULL, select_index
 
@@ -150,6 +151,7 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
     return put_diagonal.op.forward(input, tuple(shape), offset, a, b)  # type: ignore[attr-defined]
 
 
+@with_out
 def diag(input: Any, diagonal: int = 0) -> Any:
     """Return a vector as a diagonal matrix, or the diagonal of a matrix (a copy).
 

@@ -132,6 +132,7 @@ def gcd(input: Any, other: Any) -> Any:
     >>> torch.gcd(torch.tensor([4, 6]), torch.tensor([6, 9]))
     tensor([2, 3])
     """
+    tensors("gcd", input, other)
     return _bits(np.gcd, "gcd", input, other)
 
 
@@ -143,4 +144,5 @@ def lcm(input: Any, other: Any) -> Any:
     >>> torch.lcm(torch.tensor([4, 6]), torch.tensor([6, 9]))
     tensor([12, 18])
     """
+    tensors("lcm", input, other)
     return _bits(np.lcm, "lcm", input, other)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import _dtype, engine
 from .._check import broadcast_error
 from ..engine import op
+from ._operands import tensors
 from .elementwise import pair
 
 ndarray = np.ndarray
@@ -123,6 +124,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08,
     >>> torch.isclose(torch.tensor([1., 2.]), torch.tensor([1.000001, 2.1]))
     tensor([ True, False])
     """
+    tensors("isclose", input, other)
     _same_dtype("isclose", input, other)
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"isclose: rtol and atol must be at least 0, got {rtol} and {atol}")

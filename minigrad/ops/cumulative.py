@@ -10,9 +10,9 @@ import numpy as np
 from .. import _check, _dtype, return_types
 from ..engine import op
 from ._along import add_along
-from ._operands import floating, multiply_reduce, numpy_names
+from ._operands import floating, multiply_reduce, numpy_names, with_out
 from .compare import ne
-from .elementwise import mul
+from .elementwise import clone, mul
 from .join import cat
 from .reduce import all_axes, sum, unreduced, wide
 from .slicing import fill_index, select_index
@@ -233,6 +233,7 @@ def _(g: Any, input: Any, y: Any, dim: int, needs: Any) -> Any:
 
 # ----------------------------------------------------------------------------------- differences
 @numpy_names
+@with_out
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Return the differences of neighbours along `dim`, taken `n` times (of bools: whether they
     differ).
@@ -245,6 +246,10 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     """
     if input.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"diff(): n must be at least 0, got {n}")
+    if n == 0:  # nothing is put before or behind then
+        return clone(input)
     parts = [t for t in (prepend, input, append) if t is not None]
     x = cat(parts, dim) if len(parts) > 1 else input
     for _ in range(n):

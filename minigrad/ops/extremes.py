@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check, engine, return_types
 from ..engine import op
 from ._along import put_along
-from ._operands import maximum_reduce, minimum_reduce, numpy_names
+from ._operands import maximum_reduce, minimum_reduce, numpy_names, with_out
 from .choose import _where, maximum, minimum
 from .elementwise import div, mul
 from .reduce import all_axes, sum, unreduced
@@ -164,6 +164,7 @@ def _aminmax(input: Any, dim: Any, keepdim: bool) -> Any:
 
 
 @numpy_names
+@with_out
 def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the smallest and the largest elements over `dim` (None: all) as (min, max).
 

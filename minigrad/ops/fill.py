@@ -216,6 +216,10 @@ def arange(*args: Any, start: Any = None, end: Any = None, step: Any = None, out
         floats = any(isinstance(v, float) for v in (first, last, by))
         dtype = get_default_dtype() if floats else int64
     kind = numpy_dtype(dtype, out)
+    if kind == np.int64 and by:  # PyTorch cuts them before counting, for this dtype alone
+        first, last, by = int(first), int(last), int(by)
+        if not by:
+            raise ValueError("step must be nonzero in an integer dtype")
     array = _range(first, by, _steps(first, last, by), kind)
     return finish(array, layout, device, pin_memory, requires_grad, out)
 
@@ -254,12 +258,17 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, d
     return finish(array, layout, device, pin_memory, requires_grad, out)
 
 
-def _spaced(start: Any, end: Any, steps: int, name: str) -> ndarray:
-    """Return equally spaced float64 numbers, exact at both ends and symmetric about the middle."""
+def _spaced(start: Any, end: Any, steps: int, name: str, kind: np.dtype[Any]) -> ndarray:
+    """Return equally spaced float64 numbers, exact at both ends and symmetric about the middle.
+
+    For an integer dtype both ends are cut to integers first.
+    """
     steps = _check.integer(steps, "steps")
     if steps < 0:
         raise RuntimeError(f"{name}: number of steps must be non-negative, got {steps}")
     first, last = float(_value(start)), float(_value(end))
+    if kind.kind in "iu":
+        first, last = float(int(first)), float(int(last))
     if steps == 1:
         return np.array([first])
     places, gap = np.arange(steps), (last - first) / max(steps - 1, 1)
@@ -275,7 +284,8 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
     >>> torch.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    array = _spaced(start, end, steps, "linspace").astype(numpy_dtype(dtype, out))
+    kind = numpy_dtype(dtype, out)
+    array = _spaced(start, end, steps, "linspace", kind).astype(kind)
     return finish(array, layout, device, pin_memory, requires_grad, out)
 
 
@@ -288,9 +298,9 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
     >>> torch.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    array = np.power(float(base), _spaced(start, end, steps, "logspace"))
-    return finish(array.astype(numpy_dtype(dtype, out)), layout, device, pin_memory, requires_grad,
-                  out)
+    kind = numpy_dtype(dtype, out)
+    array = np.power(float(base), _spaced(start, end, steps, "logspace", kind))
+    return finish(array.astype(kind), layout, device, pin_memory, requires_grad, out)
 
 
 # --------------------------------------------------------------------------------------- matrices

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import op
+from ._operands import with_out
 from .shape import atleast_1d, atleast_2d, atleast_3d, reshape
 from .slicing import FULL, select_index
 
@@ -50,7 +51,7 @@ def _cut(g: Any, shapes: list[tuple[int, ...]], dim: int) -> list[Any]:
     """Cut the gradient of cat into one piece per tensor (None for skipped empty vectors)."""
     skipped = [s == (0,) and g.ndim != 1 for s in shapes]
     sizes = [s[dim] for s, skip in zip(shapes, skipped, strict=True) if not skip]
-    pieces = iter(split_with_sizes(g, sizes, dim))
+    pieces = iter(_split_with_sizes(g, sizes, dim))
     return [None if skip else next(pieces) for skip in skipped]
 
 
@@ -114,12 +115,14 @@ def _listed(tensors: Any, name: str) -> list[Any]:
     return tensors
 
 
+@with_out
 def hstack(tensors: Any) -> Any:
     """Join along the second dimension (vectors: along their only one)."""
     parts = [atleast_1d(x) for x in _listed(tensors, "hstack")]
     return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
+@with_out
 def vstack(tensors: Any) -> Any:
     """Join along the first dimension; vectors are rows."""
     return cat([atleast_2d(x) for x in _listed(tensors, "vstack")], 0)
@@ -128,11 +131,13 @@ def vstack(tensors: Any) -> Any:
 row_stack = vstack
 
 
+@with_out
 def dstack(tensors: Any) -> Any:
     """Join along the third dimension."""
     return cat([atleast_3d(x) for x in _listed(tensors, "dstack")], 2)
 
 
+@with_out
 def column_stack(tensors: Any) -> Any:
     """Join along the second dimension; numbers and vectors are columns."""
     return cat([x if x.ndim > 1 else reshape(x, (-1, 1))
@@ -159,8 +164,7 @@ def _split(tensor: Any, split_size: int, dim: int = 0) -> Any:
 
 
 @op(tensor=lambda g, dim: cat(g, dim), view=True, outputs="many")
-def split_with_sizes(tensor: Any, split_sizes: Any, dim: int = 0) -> Any:
-    """Cut a dimension into views of the given sizes, which must sum to its size."""
+def _split_with_sizes(tensor: Any, split_sizes: Any, dim: int = 0) -> Any:
     dim = _check.dim(dim, tensor.ndim)
     ends, end = [], 0
     for s in split_sizes:
@@ -176,6 +180,11 @@ def split_with_sizes(tensor: Any, split_sizes: Any, dim: int = 0) -> Any:
     return _pieces(tensor, ends, dim)
 
 
+def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
+    """Cut a dimension into views of the given sizes, which must sum to its size."""
+    return tuple(_split_with_sizes(input, split_sizes, dim))
+
+
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """Cut a dimension into views of one size (the last may be smaller), or of a list of sizes.
 
@@ -188,7 +197,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = _check.dim(dim, array.ndim)
     if isinstance(split_size_or_sections, (tuple, list)):
-        return tuple(split_with_sizes(tensor, _check.sizes((split_size_or_sections,)), dim))
+        return tuple(_split_with_sizes(tensor, _check.sizes((split_size_or_sections,)), dim))
     size = _check.integer(split_size_or_sections, "split_size")
     return tuple(_split(tensor, size, dim))
 
@@ -208,7 +217,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     dim = _check.dim(dim, array.ndim)
     size = array.shape[dim]
     if not size:
-        return tuple(split_with_sizes(input, (0,) * chunks, dim))
+        return tuple(_split_with_sizes(input, (0,) * chunks, dim))
     return tuple(_split(input, -(-size // chunks), dim))
 
 

@@ -11,6 +11,7 @@ from ..engine import op
 from .arrange import put_diagonal
 from .elementwise import mul
 from .linalg import _column, _mT, _row, _times, check_same, mismatch, mm, product
+from .reduce import sum
 from .shape import expand, permute, reshape, unsafe_view, view
 
 ndarray = np.ndarray
@@ -64,6 +65,8 @@ def _added(name: str, input: ndarray, y: ndarray, beta: float, alpha: float) -> 
     if input.dtype != y.dtype:
         check_same(name, input, y)
     y = np.asarray(y)
+    if y.dtype.kind in "iu":  # the factors of integers are cut to integers
+        alpha, beta = int(alpha), int(beta)
     if alpha != 1:
         y *= alpha
     if beta != 0:
@@ -176,10 +179,12 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
                            f"{pairs[1]}")
     one, two = (_check.dims(p, x.ndim) for p, x in zip(pairs, (a, b), strict=True))
     for i, j in zip(one, two, strict=True):
-        if a.shape[i] != b.shape[j]:
+        if a.shape[i] != b.shape[j] and a.shape[i] != 1 and b.shape[j] != 1:
             raise RuntimeError(f"contracted dimensions need to match, but first has size "
                                f"{a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim "
                                f"{j}")
+    a = _summed(a, [i for i, j in zip(one, two, strict=True) if b.shape[j] == 1 != a.shape[i]])
+    b = _summed(b, [j for i, j in zip(one, two, strict=True) if a.shape[i] == 1 != b.shape[j]])
     rest_a = [i for i in range(a.ndim) if i not in one]
     rest_b = [i for i in range(b.ndim) if i not in two]
     shape = [a.shape[i] for i in rest_a] + [b.shape[i] for i in rest_b]
@@ -190,6 +195,11 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     columns = _flat(permute(b, (*two, *rest_b)), [b.shape[i] for i in rest_b], size, True)
     y = view(mm(rows, columns), tuple(shape))
     return y if out is None else out.copy_(y)
+
+
+def _summed(x: Any, dims: list[int]) -> Any:
+    """Return x summed over the dimensions whose partner has size 1 and would be broadcast."""
+    return sum(x, dims, True) if dims else x
 
 
 def _flat(x: Any, rest: list[int], size: int, last: bool) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import op
-from ._operands import add_reduce, floating, maximum_reduce, numpy_names
+from ._operands import add_reduce, floating, maximum_reduce, numpy_names, with_out
 from .choose import _where
 from .elementwise import exp
 from .shape import expand, view
@@ -127,6 +127,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
 
 
 @numpy_names
+@with_out
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Return the mean over `dim` of the elements that are not nan.
 

@@ -11,6 +11,7 @@ from .. import _check, engine
 from .._dtype import dtype_of
 from ..engine import op, wrap
 from ..views import inplace
+from ._operands import with_out
 from .index import add_rows
 from .shape import reshape
 from .slicing import fill_index
@@ -155,6 +156,7 @@ def _scatter_arguments(input: Any, dim: int, index: Any, src: Any, value: Any,
     return None, (input, dim, index, src, "prod")
 
 
+@with_out
 def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None,
             reduce: str | None = None) -> Any:
     """Return a copy with `src` (a tensor or a number) written at an index along `dim`.
@@ -377,6 +379,8 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
                            f"{indices.ndim} dimensions for indices")
     shape = list(np.broadcast_shapes(
         *[tuple(1 if i == dim else n for i, n in enumerate(x.shape)) for x in (input, indices)]))
+    indices = wrap(np.where(indices._data < 0, indices._data + input.shape[dim], indices._data),
+                   None)  # negative ones count from the end
     wide = [x.expand([x.shape[i] if i == dim else n for i, n in enumerate(shape)])
             for x in (input, indices)]
     return gather(wide[0], dim, wide[1], out=out)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import _check
 from .._dtype import dtype_of
 from ..engine import op, wrap
+from ._operands import with_out
 from .index import add_index, take_index
 from .scatter import _check_index, _cut, _gather, _scatter, _uncut, places
 from .shape import reshape
@@ -32,7 +33,9 @@ def _extreme(input: ndarray, src: ndarray, flat: ndarray, touched: ndarray, larg
              include_self: bool) -> tuple[ndarray, ndarray, ndarray]:
     """Return the extremes, and the shares of the gradient of the input and of src (ties share)."""
     pick, worst = (np.maximum, -np.inf) if largest else (np.minimum, np.inf)
-    if input.dtype.kind != "f":
+    if input.dtype.kind == "b":
+        worst = not largest
+    elif input.dtype.kind != "f":
         limits = np.iinfo(input.dtype)
         worst = limits.min if largest else limits.max
     y = input.copy()
@@ -92,6 +95,7 @@ def _product(input: Any, dim: int, index: Any, src: Any, include_self: bool) -> 
     return _finished(reshape(y, shape))
 
 
+@with_out
 def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *,
                    include_self: bool = True) -> Any:
     """Return a copy in which `src` is reduced onto the places of an index along `dim`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ def _unique(input: Any, dim: int | None) -> Any:
 def _unique_consecutive(input: Any, dim: int | None) -> Any:
     axis = 0 if dim is None else _check.dim(dim, input.ndim)
     x = input.reshape(-1) if dim is None else input
-    rows = np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
+    size = x.shape[axis]
+    rows = np.moveaxis(x, axis, 0).reshape(size, x.size // max(size, 1))
     new = np.ones(len(rows), np.bool_)
     new[1:] = (rows[1:] != rows[:-1]).any(1)
     starts = np.flatnonzero(new)
@@ -79,10 +81,12 @@ def _search(edges: ndarray, values: Any, right: bool) -> ndarray:
             f"searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions "
             f"of boundaries tensor and input value tensor must match, but we got boundaries tensor "
             f"{list(edges.shape)} and input value tensor {list(np.shape(values))}")
-    rows = edges.reshape(-1, edges.shape[-1])
+    if not values.size:
+        return np.zeros(values.shape, np.int64)
+    rows = edges.reshape(math.prod(edges.shape[:-1]), edges.shape[-1])
     found = [np.searchsorted(row, value, side) for row, value in
              zip(rows, values.reshape(len(rows), -1), strict=True)]
-    return np.stack(found).reshape(values.shape) if found else np.zeros(values.shape, np.int64)
+    return np.stack(found).reshape(values.shape)
 
 
 @op(sorted_sequence=None, input=None, sorter=None)

@@ -11,6 +11,7 @@ from .. import _check, _random
 from .._check import floats
 from ..engine import op, wrap
 from ..kernels import softmax as kernel
+from ._operands import with_out
 from .elementwise import exp
 from .reduce import sum
 
@@ -35,6 +36,7 @@ def _log_softmax(input: Any, dim: int) -> Any:
     return kernel.log_softmax(input, dim)
 
 
+@with_out
 def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     """Return exp(input) / sum(exp(input)) along `dim`.
 
@@ -48,6 +50,7 @@ def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     return _softmax(input if dtype is None else input.to(dtype), dim)
 
 
+@with_out
 def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     """Return log(softmax(input)) along `dim`, exact also where softmax is 0 in floats.
 

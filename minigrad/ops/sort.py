@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check, return_types
 from ..engine import op
 from ._along import put_along
-from ._operands import add_reduce, numpy_names
+from ._operands import add_reduce, numpy_names, with_out
 from .extremes import refuse_empty, share_evenly, to_index
 
 ndarray = np.ndarray
@@ -63,6 +63,7 @@ def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = 
     return sort(input, dim, descending, stable)[1]
 
 
+@with_out
 def msort(input: Any) -> Any:
     """Return the elements in order along the first dimension.
 

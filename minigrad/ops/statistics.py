@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from .. import _check, _dtype, engine, return_types
 from ..engine import op, wrap
-from ._operands import add_reduce, numpy_names
+from ._operands import add_reduce, numpy_names, with_out
 from .choose import clamp
 from .cumulative import cumsum
 from .elementwise import sqrt
 from .extremes import refuse_empty, to_index
 from .linalg import matmul
-from .reduce import all_axes, kept, mean, sum
-from .shape import transpose, view
+from .reduce import all_axes, kept, sum
+from .scatter import gather
+from .shape import movedim, reshape, transpose, view
 from .slicing import select_index
 from .vector_norm import linalg_vector_norm
 
@@ -142,10 +144,27 @@ def _quantile(name: str, input: Any, q: Any, dim: int | None, keepdim: bool,
     axes = all_axes(dim, x.ndim)
     shape = kept(x.shape, dim) if keepdim else [s for i, s in enumerate(x.shape) if i not in axes]
     found = _around(_rows(x, dim), levels, interpolation, name == "nanquantile")
+    if interpolation == "linear" and isinstance(q, engine.Tensor) and q.requires_grad:
+        return _by_level(input, q, found, dim, (*levels.shape, *shape), name == "nanquantile")
     return _blend(input, *(wrap(a, None) for a in found), dim, (*levels.shape, *shape))
 
 
+def _by_level(input: Any, q: Any, found: tuple[Any, Any, Any], dim: int | None,
+              shape: tuple[int, ...], skip_nan: bool) -> Any:
+    """Return linear quantiles whose levels have gradients, too: the readable definition."""
+    below, above, weight = found
+    rows = reshape(input, (-1,)) if dim is None or not input.ndim else movedim(input, dim, -1)
+    x = _rows(input._data, dim)
+    counts = x.shape[-1] - add_reduce(np.isnan(x), -1, np.int64, keepdims=True)
+    rise = np.maximum(counts, 1) - 1 if skip_nan else (counts == x.shape[-1]) * (x.shape[-1] - 1)
+    level = reshape(q, (-1,))
+    weight = wrap(weight, None) + (level - level.detach()) * wrap(rise.astype(x.dtype), None)
+    low, high = (gather(rows, -1, wrap(at, None)) for at in (below, above))
+    return reshape(movedim(low + (high - low) * weight, -1, 0), shape)
+
+
 @numpy_names
+@with_out
 def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *,
              interpolation: str = "linear") -> Any:
     """Return the q-th quantiles (q in [0, 1], a number or a 1-d tensor) along `dim` (None: all).
@@ -161,6 +180,7 @@ def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, 
 
 
 @numpy_names
+@with_out
 def nanquantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *,
                 interpolation: str = "linear") -> Any:
     """Return the quantiles of the elements that are not nan; see `quantile`.
@@ -178,6 +198,27 @@ def _table(input: Any) -> Any:
     return input.copy()
 
 
+def _importance(x: Any, fweights: Any, aweights: Any) -> Any:
+    """Check the weights of `cov`; return how much each observation counts (None: all the same)."""
+    if x._data.dtype.kind == "b":
+        raise RuntimeError("cov(): bool dtype is not supported for input; convert with .float()")
+    for name, w, kinds in (("fweights", fweights, "iu"), ("aweights", aweights, "f")):
+        if w is None:
+            continue
+        if w.ndim > 1 or w._data.dtype.kind not in kinds:
+            raise RuntimeError(f"cov(): expected {name} of at most one dimension and of "
+                               f"{'an integral' if kinds == 'iu' else 'a floating'} dtype, got "
+                               f"{w.ndim} dimensions of {w.dtype}")
+        if w._data.size != x.shape[1]:
+            raise RuntimeError(f"cov(): expected {name} to have the same numel as there are "
+                               f"observations, {x.shape[1]}, but got {w._data.size}")
+        if (w._data < 0).any():
+            raise RuntimeError(f"cov(): {name} cannot be negative")
+    if aweights is None or fweights is None:
+        return fweights if aweights is None else aweights
+    return fweights * aweights
+
+
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
     """Return the covariances of the rows (variables) of a matrix; its columns are observations.
 
@@ -192,16 +233,19 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     if input.ndim > 2:
         raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an "
                            f"input with {input.ndim} dimensions")
-    x = view(input, (-1, input.shape[-1] if input.ndim else 1))
-    weights = fweights if aweights is None else \
-        aweights if fweights is None else fweights * aweights
+    x = reshape(input, (1, -1)) if input.ndim < 2 else input
+    weights = _importance(x, fweights, aweights)
     n = x.shape[1] if weights is None else sum(weights)
-    centre = mean(x, 1, True) if weights is None else sum(x * weights, 1, True) / n
+    centre = sum(x if weights is None else x * weights, 1, True) / n
     spread = n if aweights is None else sum(weights * aweights) / n
     freedom = n - correction * (1 if aweights is None else spread)
+    if freedom <= 0:
+        warnings.warn("cov(): degrees of freedom is <= 0: there are too few observations for this "
+                      "correction, the result is infinite or nan", UserWarning, stacklevel=2)
+        freedom = 0
     d = x - centre
     y = matmul(d if weights is None else d * weights, transpose(d, 0, 1)) / freedom
-    return _table(y) if input.ndim == 2 else view(y, ())
+    return _table(y) if x.shape[0] != 1 else view(y, ())
 
 
 def corrcoef(input: Any) -> Any:
