@@ -43,7 +43,7 @@ def suite_table(results: dict, markdown: bool) -> str:
     head = ["case", *sides]
     head += ["ratio", "quartiles", "fastest"] if with_torch else []
     head += ["memory"] if with_memory else []
-    head += ["ratio"] if with_memory and with_torch else []
+    head += ["by torch's"] if with_memory and with_torch else []
     rows = [head]
     for name, result in results.items():
         if "error" in result:
