@@ -1,9 +1,9 @@
-"""The op-sample table: one line per case, run on minigrad by the tests and on torch by the recorder.
+"""The op-sample table: one line per case, run on minigrad by the tests, on torch by the recorder.
 
-A line is `S("torch.name", *args, **kwargs)`. Arguments are descriptions, not tensors: `A(2, 3)` is a
-float64 tensor of that shape that requires grad, `I(4, high=3)` an int64 tensor, `B(2, 3)` a bool
-one; lists, numbers and strings stand for themselves. The numbers behind a description depend only
-on the line's id, so torch and minigrad see the same ones without sharing a file.
+A line is `S("torch.name", *args, **kwargs)`. Arguments are descriptions, not tensors: `A(2, 3)` is
+a float64 tensor of that shape that requires grad, `I(4, high=3)` an int64 tensor, `B(2, 3)` a bool
+one; lists, numbers and strings stand for themselves. The numbers behind a description depend on the
+line's id only, so torch and minigrad see the same ones without sharing a file.
 """
 
 from __future__ import annotations
