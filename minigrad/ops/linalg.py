@@ -238,7 +238,7 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 @_linear.fused
 def _(g: ndarray, input: ndarray, weight: ndarray, needs: tuple[bool, ...]) -> tuple[Any, ...]:
-    """y = x W^T + b, so dx = g W, dW = g^T x over all rows, and db is the sum of g over the rows."""
+    """y = x W^T + b, so dx = g W, dW = g^T x and db = sum of g, the last two over all rows."""
     if g.ndim == 2 and g.itemsize > 2:  # the hot case, without detours
         return (g.dot(weight) if needs[0] else None, g.T.dot(input) if needs[1] else None,
                 _bias_sum(g) if needs[2] else None)
