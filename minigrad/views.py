@@ -17,7 +17,7 @@ from . import engine
 from .anomaly import anomaly, user_line
 from .engine import Leaf, Node, Op, apply, gather, op, record, run_forward
 from .modes import state
-from .versions import InferenceStorage, storage_of
+from .versions import InferenceStorage, overlapping, storage_of
 
 Chain = tuple[tuple[Op, tuple[Any, ...]], ...]
 
@@ -43,6 +43,9 @@ def refresh(view: Any) -> None:
     rebased = view._storage.rebased
     if view._rebased != rebased:
         base = view._base
+        if base._node is not None and any(made_by.many for made_by, _ in view._chain):
+            raise RuntimeError(f"this view, or the base of it, was modified inplace, but "
+                               f"{view._frozen}. Use its values before, or index the base instead.")
         for when, undo in base._reshapes:
             if when > view._rebased:  # the chain starts from the shape that the base had before
                 view._chain = (undo, *view._chain)
@@ -94,17 +97,6 @@ def shown_of(g: Any, chain: Chain, order: Any) -> Any:
     array = getattr(g, "_data", g)
     dense = array.transpose(order).flags.c_contiguous if array.ndim else True
     return replay(g if dense else relaid(g, order), chain)
-
-
-def overlapping(array: np.ndarray) -> bool:
-    """Return False if the strides show that no two elements share a place in memory."""
-    reach = 0
-    for step, n in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)
-                          if n != 1):
-        if step <= reach:
-            return array.size > 0
-        reach += step * (n - 1)
-    return False
 
 
 @op(value=lambda g, chain, order: shown_of(g, chain, order))

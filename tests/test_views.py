@@ -70,3 +70,18 @@ def test_refused_in_place_writes():
         torch.zeros(1).add_(torch.zeros(3))
     with pytest.raises(RuntimeError, match="result type Float can't be cast"):
         torch.zeros(2, dtype=torch.int64).add_(1.5)
+
+
+@pytest.mark.parametrize("several", [lambda x: x.split(1), lambda x: x.unbind(0),
+                                     lambda x: [y.view(-1) for y in x.chunk(2)], list])
+def test_outputs_of_one_split_are_refused_after_a_write_into_their_base(several):
+    x = leaf(1.0, 2.0) * 1
+    part = several(x)[1]
+    x.mul_(2)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="returns several views"):
+            part.sum()
+    plain = torch.ones(2)
+    part = several(plain)[1]
+    plain.mul_(2)
+    assert part.tolist() in (2.0, [2.0])
