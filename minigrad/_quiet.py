@@ -24,7 +24,7 @@ except ImportError:
 else:
     _silent = _make_extobj(all="ignore")
     _set = _extobj_contextvar.set
-    unhush = _extobj_contextvar.reset
+    unhush: Any = _extobj_contextvar.reset  # type: ignore[no-redef]
 
     def hush() -> Any:
         """Ignore floating point errors from now on; return what `unhush` needs."""

@@ -335,8 +335,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: Sequence[Any] | None = None
             outcome: Any = None  # stays None if no gradient came: nobody below must wait for one
             wanted = None if needed is None else [p in needed for p in node.parents]
             if g is not None:
-                if type(g) is Slot:
-                    g = g.complete(node, create)
+                if type(g) is Slot or (type(g) is not ndarray and not create):
+                    g = g.complete(node, create) if type(g) is Slot else np.asarray(g)
                 if node.hooks is not None or node.retain is not None:
                     g = run_hooks(node, g, create)
                 if targets is not None and node in targets:

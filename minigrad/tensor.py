@@ -234,6 +234,8 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
             raise RuntimeError(f"data set to a tensor that requires gradients must be floating "
                                f"point, not {value.dtype}")
         self._data = value._data
+        if self._base is not None:  # it shows the memory of its base no longer
+            self._base, self._chain, self._storage = None, (), Storage()
         if type(self._node) is Leaf:
             self._node.hold(value._data)
 

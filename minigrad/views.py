@@ -16,7 +16,7 @@ import numpy as np
 from . import engine
 from .anomaly import anomaly, user_line
 from .engine import Leaf, Node, Op, apply, gather, op, record, run_forward
-from .modes import state
+from .modes import enable_grad, state
 from .versions import InferenceStorage, overlapping, storage_of
 
 Chain = tuple[tuple[Op, tuple[Any, ...]], ...]
@@ -52,9 +52,15 @@ def refresh(view: Any) -> None:
         view._rebased = rebased
         if base._node is not None:
             args = [base, view._chain, axis_order(base._data)]
-            view._node = record(AS_VIEW, 1, args, [base._data, *args[1:]], view._data, ())
-        elif type(view._node) is not Leaf:
-            view._node = None
+            move_to(view, record(AS_VIEW, 1, args, [base._data, *args[1:]], view._data, ()))
+
+
+def move_to(x: Any, node: Node) -> None:
+    """Give `x` a new place on the tape; what retain_grad keeps is the gradient of the newest."""
+    old = x._node
+    if isinstance(old, Node) and old.retain is not None and old.retain() is x:
+        node.retain, old.retain = old.retain, None
+    x._node = node
 
 
 def axis_order(array: np.ndarray) -> tuple[int, ...]:
@@ -187,14 +193,13 @@ def rebase(x: Any, node: Node) -> None:
     """Give `x` the new place `node` on the tape; for a view, give its base one that contains it."""
     storage = storage_of(x)
     storage.rebased += 1
+    move_to(x, node)
     if x._base is None:
-        x._node = node
         return
     base = x._base
     args = [base, x, x._chain, axis_order(base._data)]
     mask = 2 | (base._node is not None)
-    x._node = node
-    base._node = record(COPY_SLICES, mask, args, [base._data, x._data, *args[2:]], base._data, ())
+    move_to(base, record(COPY_SLICES, mask, args, [base._data, x._data, *args[2:]], base._data, ()))
     refresh(x)
 
 
@@ -203,25 +208,30 @@ def check_writable(made: Op, x: Any, tracked: bool) -> None:
     if x._base is not None:
         engine.refresh(x)
     if state.grad:
-        base = x if x._base is None else x._base
-        if type(base._node) is Leaf or (x._node is not None and base._node is None):
-            # (the latter: `x` is, or comes from, a leaf that is itself a view of a constant)
-            raise RuntimeError(
-                f"{'a leaf' if base is x else 'a view of a leaf'} Variable that requires grad is "
-                f"being used in an in-place operation: {made.name}_ would overwrite a tensor of "
-                f"shape {list(x._data.shape)} whose gradient is wanted. Write under no_grad(), or "
-                f"use {made.name}, which returns a new tensor.")
+        check_leaf(made, x)
         if x._frozen and (tracked or x._node is not None):
             raise RuntimeError(f"{made.name}_: this view is being modified inplace, but {x._frozen}"
                                f". Write into the base tensor, or clone() the view first.")
     if isinstance(x._storage, InferenceStorage) and not state.inference:
-        raise RuntimeError(f"Inplace update to inference tensor outside InferenceMode is not allowed: "
-                           f"{made.name}_ would write into a tensor that was made inside "
+        raise RuntimeError(f"Inplace update to inference tensor outside InferenceMode is not "
+                           f"allowed: {made.name}_ would write into a tensor that was made inside "
                            f"inference_mode(). clone() it first, or write inside the block.")
     if not x._data.flags.writeable or (x._base is not None and overlapping(x._data)):
         raise RuntimeError(
             f"unsupported operation: {made.name}_ would write into memory that is shared by "
             f"several elements (expand, unfold) or read-only. clone() the tensor before the write.")
+
+
+def check_leaf(made: Op, x: Any) -> None:
+    """Refuse to change a leaf whose gradient is wanted, or a view of one."""
+    base = x if x._base is None else x._base
+    # a view of a constant that has a place on the tape is, or comes from, a leaf made of a view
+    if type(base._node) is Leaf or (x._node is not None and base._node is None):
+        raise RuntimeError(
+            f"{'a leaf' if base is x else 'a view of a leaf'} Variable that requires grad is "
+            f"being used in an in-place operation: {made.name}_ would overwrite a tensor of "
+            f"shape {list(x._data.shape)} whose gradient is wanted. Write under no_grad(), or "
+            f"use {made.name}, which returns a new tensor.")
 
 
 def check_result(made: Op, x: Any, y: np.ndarray) -> None:
@@ -254,12 +264,15 @@ def reshaped(x: Any, function: Any, *options: Any) -> Any:
     made = function.op
     if x._base is not None:
         engine.refresh(x)
-    if state.grad and Leaf in (type(x._node), type(getattr(x._base, "_node", None))):
-        raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place "
-                           f"operation: {made.name}_ would change the shape of a tensor whose "
-                           f"gradient is wanted; use {made.name}")
-    shape, view = x._data.shape, function(x, *options)
-    x._data, x._node = view._data, view._node
+    if state.grad:
+        check_leaf(made, x)
+    with enable_grad():  # the history must have the shapes of the values, even under no_grad()
+        shape, view = x._data.shape, function(x, *options)
+    x._data = view._data
+    if type(x._node) is Leaf:
+        x._node.hold(view._data)
+    elif view._node is not None:
+        move_to(x, view._node)
     if x._base is not None:
         x._chain = view._chain
     else:

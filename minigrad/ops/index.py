@@ -285,7 +285,7 @@ def _part(g: Any, basic: Key, advanced: Key | None) -> Any:
 
 def write(x: Any, key: Any, value: Any) -> None:
     """Do `x[key] = value`: broadcast, and cast to x's dtype."""
-    from ..views import inplace
+    from ..views import check_writable, inplace
 
     basic, advanced = parse(key, x._data.ndim)
     if isinstance(value, engine.Tensor):
@@ -295,6 +295,7 @@ def write(x: Any, key: Any, value: Any) -> None:
                                f"{_dtype.dtype_of(x._data)} for the destination and "
                                f"{_dtype.dtype_of(value._data)} for the source; convert with .to()")
         if advanced is None and value._base is not None and _is_part(x, basic, value):
+            check_writable(set_index.op, x, False)
             return  # x[key] += v has written through the view x[key] already
     elif value is None:
         raise TypeError("can't assign a NoneType to a tensor; give a number or a tensor")
