@@ -1,6 +1,6 @@
 """Tell in which direction things move: Conv3d, BatchNorm3d and Dropout3d on short clips.
 
-    python examples/conv3d_dropout3d.py                 # about a minute on two cores
+    python examples/conv3d_dropout3d.py                 # about twenty seconds on two cores
     python examples/conv3d_dropout3d.py --quick         # a few seconds, to see it run
     python examples/conv3d_dropout3d.py --epochs 10 --seed 1 --out runs/clips_10
 

@@ -1,6 +1,6 @@
 """Train a deep self-normalising net, and the same net where self-normalisation is broken.
 
-    python examples/selu_alpha_dropout.py               # about half a minute on two cores
+    python examples/selu_alpha_dropout.py               # about ten seconds on two cores
     python examples/selu_alpha_dropout.py --quick       # a few seconds, to see it run
     python examples/selu_alpha_dropout.py --epochs 30 --seed 1 --out runs/selu_30
 
