@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
+from minigrad._quiet import hush, unhush
 from minigrad.kernels._threads import one_blas_thread, run
 
 BLOCK = 1 << 18  # elements: smaller blocks spend more time between the calls than within them
@@ -19,8 +18,11 @@ def each_block(work: Callable[[int], None], count: int, size: int) -> None:
     """
 
     def quiet(index: int) -> None:
-        with np.errstate(all="ignore"):
+        loud = hush()
+        try:
             work(index)
+        finally:
+            unhush(loud)
 
     if size <= _ALONE:
         for index in range(count):

@@ -37,8 +37,10 @@ class Moments(NamedTuple):
 def dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the dot products of the last axes (..., L) as float64 (...)."""
     length = a.shape[-1]
+    if length == 1:
+        return (a * b).astype(np.float64)[..., 0]
     if length <= PIECE:
-        return np.vecdot(a, b).astype(np.float64)
+        return np.vecdot(a, b).astype(np.float64, copy=False)
     whole = length - length % PIECE
     pieces = (-1, PIECE)
     total = np.vecdot(
@@ -52,14 +54,23 @@ def dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def sums(a: np.ndarray) -> np.ndarray:
     """Return the sums over the last axis (..., L) as float64 (...)."""
     length = a.shape[-1]
+    if length == 1:
+        return a.astype(np.float64)[..., 0]
     ones = _ONES[a.dtype]
     if length <= PIECE:
-        return (a @ ones[:length]).astype(np.float64)
+        return _times(a, ones[:length]).astype(np.float64, copy=False)
     whole = length - length % PIECE
     total = (a[..., :whole].reshape(a.shape[:-1] + (-1, PIECE)) @ ones).sum(-1, dtype=np.float64)
     if whole < length:
         total += a[..., whole:] @ ones[: length - whole]
     return total
+
+
+def _times(a: np.ndarray, ones: np.ndarray) -> np.ndarray:
+    """Return a @ ones as one product, where `matmul` would make one for each a[i]."""
+    if a.ndim == 2 or not a.flags.c_contiguous:
+        return a @ ones
+    return (a.reshape(-1, a.shape[-1]) @ ones).reshape(a.shape[:-1])
 
 
 def moments(x: np.ndarray, combine: Combine, spread: Combine, count: int, eps: float) -> Moments:
@@ -70,8 +81,13 @@ def moments(x: np.ndarray, combine: Combine, spread: Combine, count: int, eps: f
     """
     square = combine(dots(x, x)) / count
     mean = combine(sums(x)) / count
-    var = square - mean * mean
-    usual = (var * 4 > mean * mean) & (square > _TINY) & (square < np.inf)
+    excess = mean * mean
+    var = square - excess
+    excess *= 0.25
+    excess -= var  # to be negative
+    if largest(excess) < -_TINY and largest(square) < np.inf:
+        return Moments(mean, var, mean)
+    usual = (excess < 0) & (square > _TINY) & (square < np.inf)
     if (usual | (square < eps * 1e-9)).all():
         return Moments(mean, np.maximum(var, 0), mean)
     if not np.isfinite(mean).all():
@@ -90,4 +106,10 @@ def moments(x: np.ndarray, combine: Combine, spread: Combine, count: int, eps: f
 def shift_for(mean: np.ndarray, invstd: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
     """Return what to subtract from x before multiplying it, None where x may be taken as it is."""
     ratio = mean * invstd
-    return None if (ratio * ratio <= 1).all() else mean.astype(dtype)
+    ratio *= ratio
+    return None if largest(ratio) <= 1 else mean.astype(dtype)
+
+
+def largest(values: np.ndarray) -> float:
+    """Return the largest value, NaN if there is one, -inf if there are no values."""
+    return np.maximum.reduce(values, axis=None, initial=-np.inf)

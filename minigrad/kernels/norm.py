@@ -51,15 +51,26 @@ class _Groups(NamedTuple):
 
     groups: int | None
 
+    def rows(self, sums: Array) -> Array:
+        """Add the sums of rows (N, C) that share statistics and weight: (1, C) or (N, C)."""
+        return np.add.reduce(sums, 0, keepdims=True) if self.groups is None else sums
+
     def combine(self, rows: Array) -> Array:
+        """Add the results of `rows` to the sums of groups."""
         if self.groups is None:
-            return rows.sum(0)
-        return rows.reshape(len(rows), self.groups, rows.shape[1] // self.groups).sum(-1)
+            return rows[0]
+        if self.groups == rows.shape[1]:
+            return rows
+        split = rows.reshape(len(rows), self.groups, rows.shape[1] // self.groups)
+        return np.add.reduce(split, -1)
+
+    def total(self, rows: Array) -> Array:
+        return self.combine(self.rows(rows))
 
     def spread(self, values: Array, channels: int) -> Array:
         if self.groups is None:
             return values[None]
-        return np.repeat(values, channels // self.groups, axis=1)
+        return values if self.groups == channels else values.repeat(channels // self.groups, 1)
 
     def count(self, shape: tuple[int, ...]) -> int:
         images, channels, length = shape
@@ -106,7 +117,7 @@ def _normalise(
         block = blocks[index]
         part = _wide(rows[block])
         spread = lambda values: groups.spread(values, part.shape[1])
-        found = moments(part, groups.combine, spread, count, eps)
+        found = moments(part, groups.total, spread, count, eps)
         s = 1 / np.sqrt(found.var + eps)
         at = groups.statistics(block)
         mean[at], invstd[at], var[at] = found.mean, s, found.var
@@ -145,8 +156,9 @@ def _gradients(
     rows_g, rows_x = _rows(g), _rows(x)
     images, channels, _ = rows_x.shape
     dx = np.empty(rows_x.shape, x.dtype) if needs[0] else None
-    dw, db = np.zeros((images, channels)), np.zeros((images, channels))
-    blocks = groups.blocks(rows_x.shape)
+    lines = images if groups.groups else 1  # blocks are of whole columns without groups
+    dw, db = np.zeros((lines, channels)), np.zeros((lines, channels))
+    blocks = groups.blocks(rows_x.shape) if rows_x.size else []
     count = groups.count(rows_x.shape)
 
     def work(index: int) -> None:
@@ -158,25 +170,30 @@ def _gradients(
         shift = shift_for(centre, s, part_x.dtype)
         if shift is not None:
             part_x = part_x - shift[..., None]
-            centre = spread(groups.combine(sums(part_x)) / count)  # the digits `mean` has lost
-        sum_g = sums(part_g)
-        sum_gxhat = (dots(part_g, part_x) - centre * sum_g) * s
+            centre = spread(groups.total(sums(part_x)) / count)  # the digits `mean` has lost
+        sum_g = groups.rows(sums(part_g))
+        sum_gxhat = groups.rows(dots(part_g, part_x))
+        sum_gxhat -= centre * sum_g
+        sum_gxhat *= s
         db[block], dw[block] = sum_g, sum_gxhat
         if dx is None:
             return
-        w = 1.0 if weight is None else weight[block[1]].astype(np.float64)
-        mean_g = spread(groups.combine(w * sum_g)) / count
-        mean_gxhat = spread(groups.combine(w * sum_gxhat)) / count
-        b = -s * s * mean_gxhat
-        c = -s * mean_g - b * centre
-        _combine(part_g, s * w, part_x, b, c, dx[block])
+        if weight is not None:
+            w = weight[block[1]].astype(np.float64)
+            sum_g, sum_gxhat = w * sum_g, w * sum_gxhat
+        each = s / -count
+        b = spread(groups.combine(sum_gxhat)) * each
+        b *= s
+        c = spread(groups.combine(sum_g)) * each
+        c -= b * centre
+        _combine(part_g, s if weight is None else s * w, part_x, b, c, dx[block])
 
     each_block(work, len(blocks), rows_x.size)
     kind = x.dtype if weight is None else weight.dtype
     return (
         None if dx is None else dx.reshape(x.shape),
-        dw.sum(0).astype(kind) if needs[1] else None,
-        db.sum(0).astype(kind) if needs[2] else None,
+        np.add.reduce(dw, 0).astype(kind) if needs[1] else None,
+        np.add.reduce(db, 0).astype(kind) if needs[2] else None,
     )
 
 
