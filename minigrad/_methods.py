@@ -272,6 +272,7 @@ class Methods:
     det = decompose.det
     logdet = decompose.logdet
     slogdet = decompose.slogdet_pair
+    svd = decompose.svd_by_columns
     inverse = decompose.inverse
     pinverse = decompose.pinv
     matrix_power = decompose.matrix_power

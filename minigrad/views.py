@@ -44,8 +44,7 @@ def refresh(view: Any) -> None:
     if view._rebased != rebased:
         base = view._base
         if base._node is not None and any(made_by.many for made_by, _ in view._chain):
-            raise RuntimeError(f"this view, or the base of it, was modified inplace, but "
-                               f"{view._frozen}. Use its values before, or index the base instead.")
+            raise RuntimeError(f"the base of this view was modified inplace, but {view._frozen}")
         for when, undo in base._reshapes:
             if when > view._rebased:  # the chain starts from the shape that the base had before
                 view._chain = (undo, *view._chain)

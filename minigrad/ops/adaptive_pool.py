@@ -66,6 +66,9 @@ def gather(input: Any, indices: Any, n: int) -> Any:
 # ------------------------------------------------------------------------ the public functions
 def _sizes(where: str, x: Any, n: int, output_size: Any) -> Ints:
     """Return the output sizes; None keeps the size of the input."""
+    if n > 1 and isinstance(output_size, (tuple, list)) and x.ndim <= len(output_size):
+        raise ValueError(f"{where}: expected an input of at least {len(output_size) + 1} "
+                         f"dimensions for output_size={output_size}, got {x.ndim}")
     _check_shape(where, x, n)
     floats(where, x._data)
     if isinstance(output_size, (tuple, list)) and n > 1:

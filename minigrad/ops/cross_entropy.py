@@ -94,12 +94,17 @@ def _locate(target: ndarray, shape: tuple[int, ...], weight: Any, ignore_index: 
              for i, s in enumerate(target.shape)]
     index.insert(axis, target.astype(np.intp, copy=False))
     if weight is not None:
-        weights = weight[target] * kept
+        weights = np.asarray(weight[target] * kept)  # of one target NumPy makes a number
     elif everything:
         return tuple(index), 1, target.size
     else:
         weights = kept.astype(dtype)
     return tuple(index), weights, weights.sum(dtype=wide(weights).dtype)
+
+
+def _divisor(weights: Any, total: Any) -> Any:
+    """Return the total for the gradient of a mean, which is 0 where every target is ignored."""
+    return total if total != 0 or np.any(weights) else 1
 
 
 def _nll_name(input_shape: tuple[int, ...], reduction: str) -> str:
@@ -119,7 +124,7 @@ def _nll_loss(input: Any, target: Any, weight: Any, ignore_index: int, reduction
         y = np.add.reduce(y, None)
     if reduction == "mean":
         y = np.true_divide(y, total)
-        factors = factors / total
+        factors = factors / _divisor(weights, total)
     return y.astype(input.dtype), factors.astype(input.dtype, copy=False), index
 
 
@@ -230,7 +235,7 @@ def _(g: Any, input: Any, target: Any, weight: Any, ignore_index: int, reduction
     # with p = powers / sums, loss_n = w_n (log sums - x[n, t_n]): dx = g w_n (p - onehot(t_n));
     # label smoothing mixes in sum_c w_c (log sums - x[n, c]): dx = g (sum(w) p - w_c)
     axis = min(powers.ndim - 1, 1)
-    g = wide(g) / total if reduction == "mean" else wide(g)
+    g = wide(g) / _divisor(weights, total) if reduction == "mean" else wide(g)
     hit = g * weights * (1 - label_smoothing)
     factor = hit
     if label_smoothing > 0:

@@ -13,9 +13,11 @@ import numpy as np
 from .. import return_types
 from .._dtype import dtype_of
 from ..engine import op, wrap
+from ._operands import with_out
 from .arrange import diag_embed, diagonal, tril
 from .choose import where
 from .fill import eye
+from .join import cat, tensor_split
 from .linalg import _column, _mT, _row, _times, matmul, product
 from .reduce import sum
 from .shape import reshape
@@ -100,6 +102,7 @@ def solve(A: Any, B: Any, *, left: bool = True, out: Any = None) -> Any:
     return y if out is None else out.copy_(y)
 
 
+@with_out
 def matrix_power(input: Any, n: int) -> Any:
     """Return a square matrix multiplied n times with itself; negative n: of its inverse.
 
@@ -170,6 +173,7 @@ def _logabsdet(A: Any) -> Any:
     return np.asarray(y), np.asarray(sign)
 
 
+@with_out
 def slogdet(A: Any) -> Any:
     """Return the sign and the logarithm of the absolute value of the determinants.
 
@@ -239,16 +243,23 @@ def _qr(A: Any) -> Any:
     return list(np.linalg.qr(_checked("linalg.qr", A, square=False)))
 
 
+@op(R=lambda g: g, shown="LinalgQrBackward0")
+def _upper(R: Any) -> Any:
+    return R.copy()
+
+
+@with_out
 def qr(A: Any, mode: str = "reduced") -> Any:
     """Return Q with orthonormal columns and the upper triangular R with A = Q R.
 
-    Derivatives need at least as many rows as columns. Only mode='reduced' is supported.
+    Only mode='reduced' is supported.
     """
     if mode != "reduced":
         raise RuntimeError(f"qr: only mode='reduced' is supported, got {mode!r}")
-    if A.requires_grad and A.shape[-2] < A.shape[-1]:
-        raise RuntimeError("linalg.qr: the derivative needs at least as many rows as columns, got "
-                           f"{A.shape[-2]} by {A.shape[-1]}")
+    if A.requires_grad and A.shape[-2] < A.shape[-1]:  # Q comes from the first columns alone
+        first, rest = tensor_split(A, (A.shape[-2],), -1)
+        q, r = _qr(first)
+        return return_types.linalg_qr((q, _upper(cat([r, matmul(_mT(q), rest)], -1))))
     return return_types.linalg_qr(_qr(A))
 
 
@@ -276,6 +287,7 @@ def _eigh(A: Any, UPLO: str) -> Any:
     return list(_singular("linalg.eigh", np.linalg.eigh, _checked("linalg.eigh", A), UPLO))
 
 
+@with_out
 def eigh(A: Any, UPLO: str = "L") -> Any:
     """Return the eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices.
 
@@ -290,6 +302,7 @@ def eigh(A: Any, UPLO: str = "L") -> Any:
     return return_types.linalg_eigh(_eigh(_mT(A) if UPLO == "U" else A, "L"))
 
 
+@with_out
 def eigvalsh(A: Any, UPLO: str = "L") -> Any:
     """Return the eigenvalues of symmetric matrices, ascending."""
     return eigh(A, UPLO)[0]
@@ -325,11 +338,12 @@ def _svd(A: Any) -> Any:
                           _checked("linalg.svd", A, square=False)))
 
 
+@with_out
 def svd(A: Any, full_matrices: bool = True) -> Any:
     """Return U, S, Vh with A = U diag(S) Vh; S is descending.
 
-    With full_matrices (the default) U and Vh are square; there is a derivative only without the
-    additional columns, so pass full_matrices=False where A is not square.
+    With full_matrices (the default) U and Vh are square; the additional columns count as constant
+    for the derivative, because any basis would do.
 
     >>> import minigrad as torch
     >>> torch.linalg.svd(torch.tensor([[3., 0.], [0., 4.]])).S
@@ -337,11 +351,11 @@ def svd(A: Any, full_matrices: bool = True) -> Any:
     """
     if not full_matrices or A.shape[-1] == A.shape[-2]:
         return return_types.linalg_svd(_svd(A))
-    if A.requires_grad:
-        raise RuntimeError("linalg.svd: the derivative with full_matrices=True is not defined for "
-                           "matrices that are not square; use full_matrices=False")
     parts = _singular("linalg.svd", np.linalg.svd, _checked("linalg.svd", A._data, square=False))
-    return return_types.linalg_svd([wrap(p, None) for p in parts])
+    u, s, vh = _svd(A)
+    more_u, more_v = parts[0][..., s.shape[-1]:], parts[2][..., s.shape[-1]:, :]
+    return return_types.linalg_svd((cat([u, wrap(more_u, None)], -1), s,
+                                    cat([vh, wrap(more_v, None)], -2)))
 
 
 def svd_by_columns(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
@@ -352,6 +366,7 @@ def svd_by_columns(input: Any, some: bool = True, compute_uv: bool = True) -> An
     return return_types.svd((u, s, _mT(vh)))
 
 
+@with_out
 def svdvals(A: Any) -> Any:
     """Return the singular values, descending."""
     return _svd(A)[1]

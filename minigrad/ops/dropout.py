@@ -205,7 +205,7 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False,
     True
     """
     check_p(p)
-    if input.ndim < 2:
+    if training and input.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input: a batch "
                            f"and a channel dimension, got shape {tuple(input.shape)}")
     return _run(_alpha_dropout, input, p, training, inplace, True, generator)

@@ -53,7 +53,8 @@ def _frozen_reference(input: Any, weight: Any, bias: Any, mean: Any, var: Any, e
 
 
 def _group_reference(input: Any, num_groups: int, weight: Any, bias: Any, eps: float) -> Any:
-    groups = reshape(input, (input.shape[0], num_groups, -1))
+    size = math.prod(input.shape[1:]) // num_groups
+    groups = reshape(input, (input.shape[0], num_groups, size))
     y = reshape(_standardised(groups, -1, eps), input.shape)
     return _affine(y, _per_channel(y, weight), _per_channel(y, bias))
 

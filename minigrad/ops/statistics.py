@@ -149,6 +149,11 @@ def _quantile(name: str, input: Any, q: Any, dim: int | None, keepdim: bool,
     return _blend(input, *(wrap(a, None) for a in found), dim, (*levels.shape, *shape))
 
 
+@op(input=lambda g: g, shown="SqueezeBackward4")
+def _squeezed(input: Any) -> Any:
+    return input.copy()
+
+
 def _by_level(input: Any, q: Any, found: tuple[Any, Any, Any], dim: int | None,
               shape: tuple[int, ...], skip_nan: bool) -> Any:
     """Return linear quantiles whose levels have gradients, too: the readable definition."""
@@ -160,7 +165,7 @@ def _by_level(input: Any, q: Any, found: tuple[Any, Any, Any], dim: int | None,
     level = reshape(q, (-1,))
     weight = wrap(weight, None) + (level - level.detach()) * wrap(rise.astype(x.dtype), None)
     low, high = (gather(rows, -1, wrap(at, None)) for at in (below, above))
-    return reshape(movedim(low + (high - low) * weight, -1, 0), shape)
+    return _squeezed(reshape(movedim(low + (high - low) * weight, -1, 0), shape))
 
 
 @numpy_names

@@ -80,13 +80,20 @@ def norm(input: Any, p: float | str | None = "fro", dim: Any = None, keepdim: bo
          out: Any = None, dtype: Any = None) -> Any:
     """Return the norm over `dim` (None: all elements): 'fro' or a number p as in vector_norm.
 
+    p='nuc' is the sum of the singular values of a matrix (or of two dimensions).
+
     >>> import minigrad as torch
     >>> torch.norm(torch.tensor([[3., 4.], [0., 2.]]), dim=1)
     tensor([5., 2.])
     """
     if p == "nuc":
-        raise NotImplementedError("norm: p='nuc' needs singular values; use "
-                                  "linalg.matrix_norm(input, 'nuc') or linalg.svdvals(input).sum()")
+        from ..linalg import matrix_norm  # built on this file
+
+        if dim is None and input.ndim != 2:
+            raise RuntimeError(f"norm: p='nuc' needs a matrix or two dimensions in dim, got "
+                               f"{input.ndim} dimensions")
+        return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype,
+                           out=out)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"norm: expected p to be a number, 'fro' or 'nuc', got '{p}'")
     ord = 2.0 if p is None or p == "fro" else float(p)

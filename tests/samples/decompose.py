@@ -46,9 +46,11 @@ SAMPLES = numbered([
     S("linalg.cholesky", positive(2, 2), order=0),  # differences would need symmetric changes
     S("linalg.qr", square(3)),
     S("linalg.qr", A(4, 2)),
+    S("linalg.qr", A(2, 4), covers="qr upper"),
     S("linalg.eigh", positive(3), pick=0, order=0),
     S("linalg.eigvalsh", positive(2, 2), covers="eigh", order=0),
     S("linalg.svd", A(2, 3), full_matrices=False, pick=1),
+    S("linalg.svd", A(3, 2), pick=1),
     S("linalg.svdvals", A(3, 2), covers="svd"),
     S("linalg.pinv", A(3, 2), tol=1e-7),
     S("linalg.multi_dot", [A(2, 3), A(3, 4), A(4)], covers="mm"),

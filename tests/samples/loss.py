@@ -29,6 +29,8 @@ SAMPLES = numbered([
     S(F + "cross_entropy", A(2, 5, 2, 2), IMAGE, reduction="none", label_smoothing=0.1,
       covers=CLASSES),
     S(F + "cross_entropy", A(5), I(high=5), covers=CLASSES),
+    S(F + "cross_entropy", A(5), I(high=5), C(5, **SHARE), reduction="sum", label_smoothing=0.2,
+      covers=CLASSES),
     S(F + "cross_entropy", A(3, 5), I(3, high=5), ignore_index=2, label_smoothing=0.1,
       covers=CLASSES),
     *[S(F + "cross_entropy", A(4, 3), A(4, 3, **SHARE), reduction=r, covers="divided")

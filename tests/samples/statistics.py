@@ -13,6 +13,7 @@ SAMPLES = numbered([
     S("quantile", A(7, **GAPS), 0.3, covers="blend unblend"),
     S("quantile", A(3, 4, **GAPS), C(3, **LEVELS), 1, covers="blend unblend"),
     S("quantile", A(3, 4, 2, **GAPS), C(3, **LEVELS), 0, True, covers="blend"),
+    S("quantile", A(3, 4, **GAPS), A(3, **LEVELS), 1, covers="squeezed"),
     S("quantile", A(3, 4, 2, **GAPS), 0.6, 1, True, covers="blend"),
     *[S("quantile", A(3, 4, **GAPS), 0.4, 1, interpolation=kind, covers="blend")
       for kind in ("lower", "higher", "nearest", "midpoint")],

@@ -21,6 +21,8 @@ def made(*shape: int, device: Any = None, dtype: DType | None = None) -> Paramet
     """Return a parameter whose values are not set yet."""
     to_device(device)
     kind = get_default_dtype() if dtype is None else to_dtype(dtype)
+    if any(size < 0 for size in shape):
+        raise RuntimeError(f"expected sizes of at least 0 for a parameter, got {tuple(shape)}")
     return Parameter(wrap(np.empty(shape, kind.numpy), None))
 
 

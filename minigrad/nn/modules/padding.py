@@ -221,7 +221,21 @@ class ReplicationPad3d(_Pad):
     _dims = 3
 
 
-class CircularPad1d(_Pad):
+class _CircularPad(_Pad):
+    """Padding with what lies at the other end."""
+
+    _mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the padded input; ValueError unless it has one or two more dimensions."""
+        n = self._dims
+        if input.ndim not in (n + 1, n + 2):
+            raise ValueError(f"{type(self).__name__}: expected {n + 1}D or {n + 2}D input "
+                             f"(got {input.ndim}D input)")
+        return super().forward(input)
+
+
+class CircularPad1d(_CircularPad):
     """Pad one dimension with what lies at its other end; see CircularPad2d.
 
     >>> import minigrad as torch
@@ -229,11 +243,10 @@ class CircularPad1d(_Pad):
     tensor([[[3., 1., 2., 3., 1.]]])
     """
 
-    _mode = "circular"
     _dims = 1
 
 
-class CircularPad2d(_Pad):
+class CircularPad2d(_CircularPad):
     """Pad an image with what lies at its other end.
 
     Args: padding: a number, or (left, right, top, bottom), each at most the size.
@@ -246,11 +259,10 @@ class CircularPad2d(_Pad):
              [2., 1., 2., 1.]]])
     """
 
-    _mode = "circular"
     _dims = 2
 
 
-class CircularPad3d(_Pad):
+class CircularPad3d(_CircularPad):
     """Pad a volume with what lies at its other end; see CircularPad2d.
 
     >>> import minigrad as torch
@@ -258,5 +270,4 @@ class CircularPad3d(_Pad):
     torch.Size([1, 4, 4, 4])
     """
 
-    _mode = "circular"
     _dims = 3
