@@ -26,7 +26,8 @@ class Plan:
         self.wanted = [k for k, i in enumerate(op.inputs) if mask >> i & 1]
         self.needs = tuple(bool(mask >> i & 1) for i in op.inputs)
         kept: list[str] = []
-        for used in [*op.named_by(self.positions), op.shown_names]:
+        shown = [name for name in op.shown_names if name != "y_shape"]  # the node's own shape
+        for used in [*op.named_by(self.positions), shown]:
             kept += [name for name in used if name not in kept]
         end = len(op.names)
         places = {name: i for i, name in enumerate([*op.names, "y", *op.aux])}
@@ -97,7 +98,7 @@ class Op:
             if name in self.smooth:
                 raise TypeError(f"{self.name}: {name} depends smoothly on the inputs: only the "
                                 f"fused backward may use it, or higher orders would be wrong")
-            if not known and name.removesuffix("_shape") not in self.slots:
+            if not known and name.removesuffix("_shape") not in (*self.slots, "y"):
                 raise TypeError(f"{self.name}: a rule names '{name}', which is neither an input, "
                                 f"y, <input>_shape, an option nor an auxiliary result")
         return names[first:]

@@ -182,7 +182,9 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
     """Put the op on the tape: keep what its rules name, and tie it to its inputs' nodes."""
     plan = op.plans.get(mask) or op.plan(mask)
     node = new(Node)
-    node.op, node.plan, node.hooks, node.meta, node.retain = op, plan, None, None, None
+    node.op = op
+    node.plan = plan
+    node.hooks = node.meta = node.retain = None
     node.key = -next(numbers)
     saved, parents = [], []
     if plan.direct:
@@ -201,7 +203,7 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
             saved.append(getattr(arrays[i], "shape", ()))
         node.versions = versions = []
         for i in plan.tensors:
-            if isinstance(args[i], Tensor):
+            if arrays[i] is not args[i]:  # a tensor, not a number
                 storage = args[i]._storage or storage_of(args[i])
                 versions.append((op.names[i], storage, storage.count))
     node.saved, node.parents = saved, parents
@@ -282,8 +284,11 @@ class Node(GradFn):
         """Drop what was saved; a later backward through this node is refused."""
         if self.saved and self.plan.freed:
             self.versions = None
-            for k in self.plan.freed:
-                self.saved[k] = None
+            if self.op.shown_names:
+                for k in self.plan.freed:
+                    self.saved[k] = None
+            else:
+                self.saved = None
 
 
 class Pick(Node):
@@ -304,7 +309,7 @@ class Pick(Node):
         return self.parents[0].name()
 
 
-def sweep(roots: Sequence[tuple[Any, Any]], targets: Sequence[Any] | None = None, *,
+def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
           keep: bool = False, create: bool = False) -> dict[Any, Any]:
     """Run the tape backward from `roots`, pairs of a node and the gradient of its result.
 

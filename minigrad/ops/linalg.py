@@ -202,8 +202,8 @@ def _ones(count: int, dtype: np.dtype[Any]) -> ndarray:
     return np.ones(count, dtype)
 
 
-def _linear_name(input_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> str:
-    rank = len(input_shape)
+def _linear_name(y_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> str:
+    rank = len(y_shape)
     if bias_shape:
         return "AddmmBackward0" if rank == 2 else "ViewBackward0"
     return {1: "SqueezeBackward4", 2: "MmBackward0"}.get(rank, "UnsafeViewBackward0")
@@ -221,9 +221,20 @@ def _linear_error(x: ndarray, w: ndarray, b: Any) -> Exception:
                         f"bias of shape [{w.shape[0]}], got {list(b.shape)}")
 
 
-@op(input=None, weight=None, bias=None, shown=_linear_name, explain=_linear_error,
-    reference=lambda input, weight, bias: (
-        matmul(input, _mT(weight)) if bias is None else matmul(input, _mT(weight)) + bias))
+def _plain(g: Any) -> bool:
+    """Return True for a matrix of float32 or float64: the hot case, without detours."""
+    return type(g) is ndarray and g.ndim == 2 and g.itemsize > 2
+
+
+def _linear_weight(g: Any, input: Any) -> Any:
+    if _plain(g):
+        return g.T.dot(input)
+    return _times(_mT(_rows(g)), _rows(input)) if input.ndim > 1 else _column(g) * input
+
+
+@op(input=lambda g, weight: g.dot(weight) if _plain(g) else _times(g, weight),
+    weight=_linear_weight, bias=lambda g: _bias_sum(g), shown=_linear_name,
+    explain=_linear_error)
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
@@ -234,22 +245,6 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
             check_same("linear", y, bias)
         y += bias
     return y
-
-
-@_linear.fused
-def _(g: ndarray, input: ndarray, weight: ndarray, needs: tuple[bool, ...]) -> tuple[Any, ...]:
-    """y = x W^T + b, so dx = g W, dW = g^T x and db = sum of g, the last two over all rows."""
-    if g.ndim == 2 and g.itemsize > 2:  # the hot case, without detours
-        return (g.dot(weight) if needs[0] else None, g.T.dot(input) if needs[1] else None,
-                _bias_sum(g) if needs[2] else None)
-    rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-    dw = db = None
-    if needs[1]:
-        x = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
-        dw = product(rows.T, x)
-    if needs[2]:
-        db = _bias_sum(rows)
-    return product(g, weight) if needs[0] else None, dw, db
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

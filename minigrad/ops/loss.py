@@ -41,9 +41,9 @@ def _total(losses: ndarray, reduction: str) -> Any:
     return np.true_divide(y, losses.size) if reduction == "mean" else y
 
 
-def _each(g: Any, shape: tuple[int, ...], reduction: str) -> Any:
-    """Return the gradient of one element's loss."""
-    return g / math.prod(shape) if reduction == "mean" else g
+def _each(g: Any, shape: tuple[int, ...], reduction: str, times: float = 1) -> Any:
+    """Return the gradient of one element's loss, times a factor."""
+    return g * (times / math.prod(shape) if reduction == "mean" else times)
 
 
 def _same_size(where: str, input: Any, target: Any) -> tuple[Any, Any]:
@@ -70,9 +70,9 @@ def _weighted(losses: Any, weight: Any, reduction: str, normalised: bool) -> Any
 
 # ---------------------------------------------------------------------------------- regression
 @op(input=lambda g, input, target, input_shape, reduction:
-        (input - target) * (_each(g, input_shape, reduction) * 2),
+        (input - target) * _each(g, input_shape, reduction, 2),
     target=lambda g, input, target, input_shape, reduction:
-        (input - target) * (_each(g, input_shape, reduction) * -2))
+        (input - target) * _each(g, input_shape, reduction, -2))
 def _mse_loss(input: Any, target: Any, reduction: str) -> Any:
     a, b = pair(input, target)
     floats("mse_loss", a)
@@ -80,7 +80,7 @@ def _mse_loss(input: Any, target: Any, reduction: str) -> Any:
     if reduction == "none":
         return (d * d).astype(a.dtype, copy=False)
     d = d.reshape(-1)
-    y = np.dot(d, d)
+    y = d.dot(d)
     return np.asarray(y / d.size if reduction == "mean" else y, a.dtype)
 
 

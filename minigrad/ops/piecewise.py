@@ -13,7 +13,7 @@ import numpy as np
 from .. import _random, views
 from .._check import floats
 from ..engine import op
-from ..kernels.select import SMALL, WORDS, drop, keep
+from ..kernels.select import SMALL, WORDS, ZERO, drop, keep
 from .choose import _where as where
 from .shape import view
 
@@ -39,12 +39,12 @@ def either(mask: ndarray, a: ndarray, b: ndarray) -> ndarray:
 
 
 # ------------------------------------------------------------------------- the relu family
-def _stopped(g: Any, mask: Any) -> Any:
-    """Return the gradient with zeros where the mask holds: at once on arrays, as an op else."""
-    return drop(g, mask) if type(g) is ndarray else where(mask, 0.0, g)
+def _stopped(g: Any, y: Any) -> Any:
+    """Return the gradient with zeros where y <= 0: at once on arrays, as an op else."""
+    return drop(g, y <= ZERO[y.dtype]) if type(g) is ndarray else where(y <= 0, 0.0, g)
 
 
-@op(input=lambda g, y: _stopped(g, y <= 0))
+@op(input=lambda g, y: _stopped(g, y))
 def relu(input: Any) -> Any:
     """Return max(input, 0), elementwise; nan stays nan and the slope at 0 is 0.
 
@@ -57,7 +57,7 @@ def relu(input: Any) -> Any:
     """
     if input.dtype.kind == "b":
         raise RuntimeError("relu: a bool tensor has no negative values; convert with .float()")
-    return np.maximum(input, 0)
+    return np.maximum(input, ZERO.get(input.dtype, 0))
 
 
 def _clip(name: str, input: Any, low: float, high: float) -> Any:

@@ -70,7 +70,7 @@ class SGD(Optimizer):
 
 
 def _descend(lr: float, sign: int, decay: float, p: ndarray, g: ndarray) -> None:
-    step = np.multiply(g, lr * sign)
+    step = g * (lr * sign)
     if decay:
         step += p * (lr * decay)
     p -= step
