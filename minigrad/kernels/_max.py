@@ -16,6 +16,7 @@ from minigrad.kernels._windows import Axis, at
 
 Plan = tuple[Axis, ...]
 
+_SMALL = 1 << 13  # elements: with fewer, copying the phases takes longer than it saves
 _BOOL = np.dtype(bool)
 
 
@@ -52,12 +53,16 @@ class _Taps:
         self.phases: dict[int, np.ndarray] = {}
 
     def view(self, source: slice, part: slice) -> np.ndarray:
-        """Return part of what a tap reads."""
+        """Return part of what a tap reads; part.stop may be None."""
         assert self.x is not None
+        if self.stride == 1 or self.x.size <= _SMALL:
+            first = source.start + (part.start or 0) * self.stride
+            last = source.stop
+            if part.stop is not None:
+                last = source.start + part.stop * self.stride
+            return self.x[at(self.axis, slice(first, last, self.stride))]
         count = len(range(source.start, source.stop, self.stride))
         first, last, _ = part.indices(count)
-        if self.stride == 1:
-            return self.x[at(self.axis, slice(source.start + first, source.start + last))]
         start, phase = divmod(source.start, self.stride)
         if phase not in self.phases:
             self.phases[phase] = _phase(
@@ -94,7 +99,7 @@ def _reduce_axis(
 ) -> None:
     """Reduce one axis of x; `codes` has the winners' positions along the axes already reduced."""
     start, seen = 0, plan[axis - 1].out  # outputs seen ... are those with a tap inside so far
-    if plan[axis - 1].full(0) and plan[axis - 1].full(1):
+    if plan[axis - 1].starts_full():
         _first_two(x, codes, y, choice, plan[axis - 1], weight, nan)
         start, seen = 2, 0
     for tap in range(start, plan[axis - 1].kernel):

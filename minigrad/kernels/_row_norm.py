@@ -12,6 +12,7 @@ Array = np.ndarray
 Needs = tuple[bool, bool, bool]
 
 _PIECE = 64  # rows
+_ONES = {np.dtype(kind): np.ones(_PIECE, kind) for kind in ("f4", "f8")}
 
 
 def _blocks(rows: int, length: int) -> list[slice]:
@@ -40,12 +41,18 @@ def _finish(out: Array, target: Array) -> None:
 def _column_sums(x: Array) -> Array:
     """Return the sums of the columns, of _PIECE rows at a time in float32."""
     rows, length = x.shape
+    ones = _ONES[x.dtype]
+    if rows <= _PIECE:
+        return ones[:rows] @ x
     whole = rows - rows % _PIECE
-    ones = np.ones(_PIECE, x.dtype)
     total = (ones @ x[:whole].reshape(-1, _PIECE, length)).sum(0, dtype=np.float64)
     if whole < rows:
         total += ones[: rows - whole] @ x[whole:]
     return total
+
+
+def _total(parts: Array, dtype: np.dtype) -> Array:
+    return (parts[0] if len(parts) == 1 else np.add.reduce(parts, 0)).astype(dtype)
 
 
 def layer_norm(
@@ -120,8 +127,10 @@ def _gradients(
         if dx is None:
             return
         # w stands in the sums over a row only: E[w g xhat] is a product with w / length.
-        w = np.ones(length) if weight is None else weight
-        w = (w / length).astype(part.dtype)
+        if weight is None:
+            w = np.full(length, 1 / length, part.dtype)
+        else:
+            w = (weight / length).astype(part.dtype, copy=False)
         xhat *= (product @ w)[:, None]
         if mean is not None:
             xhat += (grad @ w)[:, None]
@@ -135,8 +144,8 @@ def _gradients(
     kind = x.dtype if weight is None else weight.dtype
     return (
         dx,
-        dw.sum(0).astype(kind) if needs[1] else None,
-        db.sum(0).astype(kind) if needs[2] else None,
+        _total(dw, kind) if needs[1] else None,
+        _total(db, kind) if needs[2] else None,
     )
 
 

@@ -264,6 +264,7 @@ def _release(worker: _Worker) -> BaseException | None:
 KEEP = 1 << 23  # bytes: a slot that needs more is allocated for the call and not kept
 _ALIGN = 64
 _local = threading.local()
+_views = threading.local()  # for each slot the last array: most calls have the last call's shape
 
 
 def scratch(slot: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -272,6 +273,9 @@ def scratch(slot: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     Reused memory stays in the cache and costs no page faults. The bytes kept are at most KEEP for
     each slot name and thread.
     """
+    last = _views.__dict__.get(slot)
+    if last is not None and last.shape == shape and last.dtype is dtype:
+        return last
     size = prod(shape) * dtype.itemsize
     buffers = _local.__dict__
     buffer = buffers.get(slot)
@@ -281,7 +285,10 @@ def scratch(slot: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         buffer = raw[start : start + size]
         if size <= KEEP:
             buffers[slot] = buffer
-    return buffer[:size].view(dtype).reshape(shape)
+    view = buffer[:size].view(dtype).reshape(shape)
+    if size <= KEEP:
+        _views.__dict__[slot] = view
+    return view
 
 
 # --- fork ---------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ class Axis(NamedTuple):
         """Return the slices of the outputs that find this tap inside, and of what they read."""
         return _inside(self)[tap]
 
-    def full(self, tap: int) -> bool:
-        """Return whether every output finds this tap inside."""
-        return tap < self.kernel and self.inside(tap)[0] == slice(0, self.out)
+    def starts_full(self) -> bool:
+        """Return whether every output finds the first two taps inside."""
+        return _starts_full(self)
 
     def first_taps(self) -> np.ndarray:
         """Return for each output the first tap that is not in the left padding."""
@@ -49,6 +49,12 @@ class Axis(NamedTuple):
 @lru_cache(maxsize=256)
 def _inside(axis: Axis) -> tuple[tuple[slice, slice], ...]:
     return tuple(_inside_tap(axis, tap) for tap in range(axis.kernel))
+
+
+@lru_cache(maxsize=256)
+def _starts_full(axis: Axis) -> bool:
+    taps, every = _inside(axis)[:2], slice(0, axis.out)
+    return len(taps) == 2 and all(to == every for to, _ in taps)
 
 
 def _inside_tap(axis: Axis, tap: int) -> tuple[slice, slice]:
