@@ -254,11 +254,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1., 2.]]), torch.ones(1))
     tensor([[4.]])
     """
+    if weight.ndim == 2 and input.ndim:
+        return apply(_linear.op, (input, weight, bias))
     if weight.ndim == 1:
         y = matmul(input, weight)
         return y if bias is None else y + bias
-    if not (weight.ndim == 2 and input.ndim):
-        raise RuntimeError(f"linear(): expected a weight of shape (out, in) or (in,) and an input "
-                           f"of at least 1 dimension, got {list(weight.shape)} and "
-                           f"{list(input.shape)}")
-    return apply(_linear.op, (input, weight, bias))
+    raise RuntimeError(f"linear(): expected a weight of shape (out, in) or (in,) and an input of "
+                       f"at least 1 dimension, got {list(weight.shape)} and {list(input.shape)}")

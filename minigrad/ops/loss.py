@@ -95,7 +95,8 @@ def mse_loss(input: Any, target: Any, size_average: bool | None = None,
     >>> torch.nn.functional.mse_loss(torch.tensor([1., 2.]), torch.tensor([1., 4.]))
     tensor(2.)
     """
-    reduction = reduction_of(size_average, reduce, reduction)
+    if size_average is not None or reduce is not None or reduction != "mean":
+        reduction = reduction_of(size_average, reduce, reduction)
     input, target = _same_size("mse_loss", input, target)
     if weight is not None:
         return _weighted((input - target) ** 2, weight, reduction, True)

@@ -53,10 +53,15 @@ class SGD(Optimizer):
         sign = -1 if group["maximize"] else 1
         follow = (lr, sign, decay, momentum, 1 - group["dampening"], group["nesterov"])
 
+        rates: dict[Any, ndarray] = {}  # 0-d arrays: NumPy takes longer to convert a number
+
+        def plain(param: Tensor, grad: ndarray) -> None:
+            rate = rates.get(grad.dtype)
+            if rate is None:
+                rate = rates[grad.dtype] = np.array(lr * sign, grad.dtype)
+            in_blocks(_descend, (rate, lr * decay), param._data, grad)
+
         def update(param: Tensor, grad: ndarray) -> None:
-            if not momentum:
-                in_blocks(_descend, (lr, sign, decay), param._data, grad)
-                return
             state = self.state[param]
             buffer = state.get("momentum_buffer")
             constants = follow
@@ -66,13 +71,13 @@ class SGD(Optimizer):
                 constants = (*follow[:4], 1, follow[5])  # the first step is not dampened
             in_blocks(_descend_with_momentum, constants, param._data, grad, buffer._data)
 
-        return update
+        return update if momentum else plain
 
 
-def _descend(lr: float, sign: int, decay: float, p: ndarray, g: ndarray) -> None:
-    step = g * (lr * sign)
+def _descend(rate: ndarray, decay: float, p: ndarray, g: ndarray) -> None:
+    step = g * rate
     if decay:
-        step += p * (lr * decay)
+        step += p * decay
     p -= step
 
 
