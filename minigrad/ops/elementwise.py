@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from .._check import broadcast_error
 from ..engine import op
 from ._operands import arrays, as_dtype, floating, kind_of, no_bools, pair
@@ -351,8 +352,11 @@ def sigmoid(input: Any) -> Any:
 # --------------------------------------------------------------------------------------- copies
 @op(input=lambda g: g)
 def clone(input: Any, *, memory_format: Any = None) -> Any:
-    """Return a copy with the same values, dtype and place in the graph."""
-    return input.copy(order="K")
+    """Return a copy with the same values, dtype and place in the graph.
+
+    `memory_format=torch.contiguous_format` makes it row-major; otherwise it keeps its strides.
+    """
+    return input.copy(order="C" if _check.row_major(memory_format) else "K")
 
 
 @op(input=lambda g: g, shown="ToCopyBackward0")
