@@ -16,10 +16,9 @@ from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from . import graph
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .variable import Variable
 
-__all__ = ["Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad",
-           "grad", "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad",
+__all__ = ["Function", "GradcheckError", "backward", "detect_anomaly", "enable_grad", "grad",
+           "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad",
            "set_detect_anomaly", "set_grad_enabled"]
 
 

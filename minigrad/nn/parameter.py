@@ -9,14 +9,7 @@ from ..ops.create import empty
 from ..tensor import Tensor
 from ..versions import storage_of
 
-__all__ = ["Buffer", "Parameter", "is_lazy"]
-
-
-def is_lazy(param: Any) -> bool:
-    """Return False: every parameter has its shape from the start."""
-    if not isinstance(param, Tensor):
-        raise TypeError(f"is_lazy: expected a Tensor, got {type(param).__name__}")
-    return False
+__all__ = ["Buffer", "Parameter"]
 
 
 class Parameter(Tensor):

@@ -94,7 +94,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     tensor([ 8, 18])
     """
     a, b = pair(input, other)
-    if a is not input or b is not other or a.dtype.kind == "b":
+    if a is not input or b is not other or type(a) is not ndarray or a.dtype.kind == "b":
         _no_bool(input, other)
     return _minus(a, b, alpha)
 
@@ -109,7 +109,7 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     tensor([9., 8.])
     """
     a, b = pair(input, other)
-    if a is not input or b is not other or a.dtype.kind == "b":
+    if a is not input or b is not other or type(a) is not ndarray or a.dtype.kind == "b":
         _no_bool(input, other)
     return _minus(b, a, alpha)
 

@@ -266,6 +266,9 @@ def _equal_split(name: str, input: Any, where: Any, dim: int, least: int) -> tup
     if input.ndim < least:
         raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension(s), "
                            f"but got a tensor with {input.ndim} dimensions!")
+    if not (isinstance(where, (tuple, list)) or hasattr(where, "__index__")):
+        raise TypeError(f"{name}(): expected a number of sections or a tuple of indices, got "
+                        f"{type(where).__name__}")
     if isinstance(where, int) and (where <= 0 or input.shape[dim] % where):
         raise RuntimeError(f"torch.{name} attempted to split along dimension {dim}, but the size "
                            f"of the dimension {input.shape[dim]} is not divisible by {where}!")

@@ -273,6 +273,10 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1
     if source.dtype != input.dtype:
         raise RuntimeError(f"index_add_(): self ({dtype_of(input)}) and source "
                            f"({dtype_of(source)}) must have the same scalar type")
+    if input.ndim != source.ndim or any(n != m for i, (n, m) in enumerate(
+            zip(input.shape, source.shape, strict=True)) if i != dim):
+        raise RuntimeError(f"index_add(): source tensor shape must match self tensor shape, "
+                           f"excluding dim {dim}: got {source.shape} and {input.shape}")
     added = add_select.op.forward(source, index, input.shape, dim)  # type: ignore[attr-defined]
     return input + (added if alpha == 1 else (added * alpha).astype(input.dtype))
 
