@@ -70,11 +70,11 @@ def layer_norm(
         block = blocks[index]
         part = _wide(x[block])
         found = moments(part[None], lambda s: s[0], lambda v: v[None], x.shape[1], eps)
-        mean[block] = found.mean
-        invstd[block] = 1 / np.sqrt(found.var + eps)
+        s = 1 / np.sqrt(found.var + eps)
+        mean[block], invstd[block] = found.mean, s
         result = y[block]
         out = _target(result, part)
-        _normalised(part, mean[block], invstd[block], out)
+        _normalised(part, found.mean, s, out, found.shift is not None)
         if weight is not None:
             out *= weight
         if bias is not None:
@@ -85,10 +85,10 @@ def layer_norm(
     return y, mean, invstd
 
 
-def _normalised(x: Array, mean: Array, invstd: Array, out: Array) -> Array:
-    """Write (x - mean) * invstd, to the last digit also where the mean is large."""
+def _normalised(x: Array, mean: Array, invstd: Array, out: Array, large: bool) -> Array:
+    """Write (x - mean) * invstd, to the last digit also where the mean is `large`."""
     xhat = np.subtract(x, _column(mean, x.dtype), out=out)
-    if shift_for(mean, invstd, x.dtype) is not None:
+    if large:
         xhat -= _column(sums(xhat) / x.shape[1], x.dtype)
     xhat *= _column(invstd, x.dtype)
     return xhat
@@ -120,7 +120,8 @@ def _gradients(
         if mean is None:
             np.multiply(part, _column(s, part.dtype), out=xhat)
         else:
-            _normalised(part, mean[block], s, xhat)
+            large = shift_for(mean[block], s, part.dtype) is not None
+            _normalised(part, mean[block], s, xhat, large)
         product = scratch("product", part.shape, part.dtype)
         np.multiply(grad, xhat, out=product)
         dw[index], db[index] = _column_sums(product), _column_sums(grad)

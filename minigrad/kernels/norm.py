@@ -96,7 +96,7 @@ class _Groups(NamedTuple):
 
 def _rows(x: Array) -> Array:
     """View or copy x (N, C, ...) as (N, C, L)."""
-    return x.reshape(*x.shape[:2], prod(x.shape[2:]))
+    return x.reshape(x.shape[:2] + (prod(x.shape[2:]),))
 
 
 def _wide(x: Array) -> Array:
@@ -109,7 +109,7 @@ def _normalise(
     rows = _rows(x)
     images, channels, _ = rows.shape
     y = np.empty(rows.shape, x.dtype)
-    mean, invstd, var = (np.empty(groups.shape(images, channels)) for _ in range(3))
+    mean, invstd, var = np.empty((3, *groups.shape(images, channels)))
     blocks = groups.blocks(rows.shape)
     count = groups.count(rows.shape)
 
@@ -126,9 +126,8 @@ def _normalise(
             scale = scale * weight[block[1]]
         if found.shift is not None:
             part = part - found.shift[..., None]
-        offset = -spread(found.rest) * scale
-        if bias is not None:
-            offset = offset + bias[block[1]]
+        offset = spread(found.rest) * scale
+        offset = np.negative(offset, out=offset) if bias is None else bias[block[1]] - offset
         _scale_and_add(part, scale, offset, y[block])
 
     each_block(work, len(blocks), rows.size)

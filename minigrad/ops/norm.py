@@ -157,10 +157,11 @@ def _(g: Any, input: Any, weight: Any, dims: int, invrms: Any, needs: Any) -> An
 def _check_channels(where: str, x: Any, **values: Any) -> None:
     """Refuse parameters and buffers that do not hold one number per channel."""
     floats(where, x._data)
+    shape = x._data.shape[1:2]
     for name, value in values.items():
         if value is None:
             continue
-        if tuple(value.shape) != (x.shape[1],):
+        if value._data.shape != shape:
             raise RuntimeError(
                 f"{where}: expected {value._data.size} channels in dim 1 of the input, because "
                 f"{name} has the shape {tuple(value.shape)}, got {x.shape[1]} (input shape "
@@ -170,8 +171,9 @@ def _check_channels(where: str, x: Any, **values: Any) -> None:
 
 def _check_dtype(where: str, name: str, value: Any, x: Any) -> None:
     """Parameters have the input's dtype; those of a float16 input may be float32."""
-    if value._data.dtype != x._data.dtype and not (
-            x._data.dtype == np.float16 and value._data.dtype == np.float32):
+    found, wanted = value._data.dtype, x._data.dtype
+    if found is not wanted and found != wanted and not (
+            wanted == np.float16 and found == np.float32):
         raise RuntimeError(f"{where}: mixed dtype: expected {name} of dtype {x.dtype} as the input,"
                            f" got {value.dtype}; convert one of them")
 
@@ -205,7 +207,8 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
 
 def _check_batch(input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any,
                  training: bool, eps: float) -> None:
-    if input.ndim < 2:
+    shape = input._data.shape
+    if len(shape) < 2:
         raise IndexError(f"batch_norm: Dimension out of range: channels are dim 1, but the input "
                          f"has the shape {tuple(input.shape)}")
     if (running_mean is None) != (running_var is None):
@@ -213,7 +216,6 @@ def _check_batch(input: Any, running_mean: Any, running_var: Any, weight: Any, b
     if running_mean is None and not training:
         raise RuntimeError("batch_norm: running_mean and running_var must be given in evaluation "
                            "mode; or use training=True, which takes the batch's statistics")
-    shape = input._data.shape
     if training:
         if input._data.size == shape[1] and input._data.size:
             raise ValueError(
