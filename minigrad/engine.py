@@ -15,11 +15,9 @@ An op is one declaration. Its forward is plain NumPy, and it has one derivative 
   nothing. So in first order the engine hands ndarrays to the rules. Under `create_graph=True` it
   hands the same rules tensors that are tied to their old places on the tape: the rules then record
   a tape of their own, and one declaration has derivatives of every order.
-* A *fused* op has a fast backward for first order, and a readable `reference` made of other ops
-  which defines all higher orders (and which the tests compare it with).
+* A *fused* op has a fast first-order backward; a `reference` of other ops defines higher orders.
 * Nodes hold arrays and other nodes, never tensors: there are no reference cycles.
-* Nodes are numbered as they are made. The sweep always takes the newest node whose gradient is
-  complete, so nothing recurses, however deep the graph is.
+* Nodes are numbered. The sweep takes the newest one whose gradient is complete: no recursion.
 """
 
 from __future__ import annotations
@@ -53,10 +51,9 @@ def op(**declaration: Any) -> Callable[[F], F]:
     Further keywords: `aux` (names of auxiliary results of forward, constant for the derivative),
     `smooth` (auxiliary results that only a fused backward may name), `also` (auxiliary results that
     callers receive as well, such as indices), `reference` (the definition of a fused op), `shown`
-    (the grad_fn name to print, or a function of options that returns it), `view` (the result shares
-    memory with the first input), `outputs="many"` (forward returns a list), `explain` (builds the
-    error when NumPy refuses the shapes), `mutate` (writes the result straight into the first array,
-    for the in-place form).
+    (the grad_fn name, or a function of options that returns it), `view` (the result shares memory
+    with the first input), `outputs="many"` (forward returns a list), `explain` (builds the error
+    when NumPy refuses the shapes), `mutate` (writes straight into the first array, in place).
     """
     settings = {key: declaration.pop(key) for key in
                 ("aux", "smooth", "also", "reference", "shown", "view", "outputs", "explain",
@@ -128,8 +125,7 @@ def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
     except ValueError:
         if op.explain is None:
             raise
-        error = op.explain(*arrays)
-        raise error from None
+        raise op.explain(*arrays) from None
     finally:
         unhush(loud)
     y, *aux = y if op.aux else (y,)
@@ -203,7 +199,7 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
             saved.append(getattr(arrays[i], "shape", ()))
         node.versions = versions = []
         for i in plan.tensors:
-            if arrays[i] is not args[i]:  # a tensor, not a number
+            if isinstance(args[i], Tensor):  # not a number
                 storage = args[i]._storage or storage_of(args[i])
                 versions.append((op.names[i], storage, storage.count))
     node.saved, node.parents = saved, parents
@@ -230,9 +226,8 @@ class Node(GradFn):
         saved, op, plan = self.saved, self.op, self.plan
         if self.versions is None:
             raise RuntimeError(
-                f"Trying to backward through the graph a second time: the values that {op.name} "
-                f"({self.name()}) saved were freed by the first backward. Call the first one with "
-                f"retain_graph=True, or compute the forward pass again.")
+                f"Trying to backward through the graph a second time: what {op.name} ({self.name()}) "
+                f"saved is freed. Call backward with retain_graph=True, or compute forward again.")
         for name, storage, count in self.versions:
             if storage.count != count:
                 raise changed_in_place(self, name, storage, count)
@@ -314,8 +309,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     """Run the tape backward from `roots`, pairs of a node and the gradient of its result.
 
     Without `targets` the gradients go to all leaves' `.grad`. With them nothing is accumulated:
-    the gradients that arrive at the targets are returned by node. `keep` keeps saved values for
-    another sweep, `create` records the sweep itself (gradients are then tensors).
+    those that arrive at the targets are returned by node. `keep` keeps saved values for another
+    sweep, `create` records the sweep itself (gradients are then tensors).
     """
     needed = None if targets is None else leading_to(targets, [node for node, _ in roots])
     pending = edges(roots, needed)

@@ -27,7 +27,7 @@ def through_reference(node: Node, g: Any, wanted: Sequence[bool] | None) -> list
         y = op.reference(*[values[name] for name in op.reference_names])
         if y._node is None:
             return [None] * len(starts)
-        asked = [s for k, s in enumerate(starts) if wanted is None or wanted[k]]
+        asked = {s for k, s in enumerate(starts) if wanted is None or wanted[k]}
         found = sweep([(y._node, settle(g, y._node, True))], asked, keep=True, create=True)
     return [found.get(start) for start in starts]
 

@@ -143,9 +143,7 @@ def erased(input: Any) -> np.ndarray:
     return input.copy()
 
 
-ERASED = erased.op  # type: ignore[attr-defined]
-AS_VIEW = as_view.op  # type: ignore[attr-defined]
-COPY_SLICES = copy_slices.op  # type: ignore[attr-defined]
+ERASED, AS_VIEW, COPY_SLICES = erased.op, as_view.op, copy_slices.op
 
 
 def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = None) -> Any:
@@ -185,7 +183,8 @@ def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = N
 
 def wrote(x: Any, by: str) -> None:
     """Count an in-place write into `x`."""
-    storage_of(x).wrote(by, user_line() if anomaly.on else None)
+    storage = x._storage or storage_of(x)
+    storage.wrote(by, user_line() if anomaly.on else None)
 
 
 def rebase(x: Any, node: Node) -> None:

@@ -27,11 +27,10 @@ def edges(roots: Sequence[tuple[Any, Any]], needed: set[Any] | None) -> dict[Any
     return pending
 
 
-def leading_to(targets: Sequence[Any], roots: list[Any]) -> set[Any]:
+def leading_to(targets: set[Any], roots: list[Any]) -> set[Any]:
     """Return the nodes between the roots and the targets (targets may depend on each other)."""
-    wanted = set(targets)
-    oldest = max(t.key for t in wanted) if wanted else 0
-    if any(t.key < LEAF for t in wanted):
+    oldest = max((t.key for t in targets), default=0)
+    if any(t.key < LEAF for t in targets):
         oldest = 0  # a leaf may be used by any node, however old
     seen, order, stack = set(roots), [], list(roots)
     while stack:
@@ -42,7 +41,7 @@ def leading_to(targets: Sequence[Any], roots: list[Any]) -> set[Any]:
                 seen.add(parent)
                 stack.append(parent)
     order.sort(key=operator.attrgetter("key"), reverse=True)  # oldest first, leaves last
-    needed = wanted & seen
+    needed = targets & seen
     for node in order:
         if not needed.isdisjoint(node.parents):
             needed.add(node)

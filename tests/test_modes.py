@@ -59,3 +59,23 @@ def test_inference_tensors():
     with pytest.raises(RuntimeError, match="Inference tensors cannot be saved"):
         w * x
     assert (w + x).requires_grad
+
+
+def test_what_is_made_in_inference_mode_stays_out_of_autograd():
+    with torch.inference_mode():
+        made = torch.ones(2)
+        with torch.enable_grad():
+            assert not (leaf(1.0, 2.0) * 2).requires_grad
+    assert made.is_inference() and made[0:1].is_inference() and made.detach().is_inference()
+    assert not (made * 2).is_inference()
+    with pytest.raises(RuntimeError, match="outside InferenceMode"):
+        made.add_(1)
+    with pytest.raises(RuntimeError, match="outside InferenceMode"):
+        made.requires_grad_()
+    with pytest.raises(RuntimeError, match="Inference tensors cannot be saved"):
+        made * leaf(1.0, 2.0)
+    assert (made.clone() * leaf(1.0, 2.0)).requires_grad
+    with torch.inference_mode():
+        assert made.add_(1).tolist() == [2.0, 2.0]
+    with pytest.raises(TypeError, match="True or False"):
+        torch.set_grad_enabled("yes")
