@@ -7,6 +7,7 @@ which is a product over the axes, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def _taps(axis: Axis) -> list[_Tap]:
 def _sums(x: np.ndarray, taps: Sequence[Sequence[_Tap]], sizes: Ints) -> np.ndarray:
     """Add along each spatial axis what the taps read; float16 is added in float32."""
     x = _wide(x)
-    if set(sizes) == {1} and x.dtype.kind == "f" and x.size and _whole(taps, x.shape[2:]):
+    if sizes == (1,) * len(sizes) and x.dtype.kind == "f" and x.size and _whole(taps, x.shape[2:]):
         total = sums(np.ascontiguousarray(x).reshape(*x.shape[:2], -1))
         return total.astype(x.dtype).reshape(*x.shape[:2], *sizes)
     for k in reversed(range(len(sizes))):
@@ -90,6 +91,7 @@ def _whole(taps: Sequence[Sequence[_Tap]], spatial: Ints) -> bool:
     )
 
 
+@lru_cache(maxsize=64)
 def _counts(plan: tuple[Axis, ...], include_pad: bool, override: int | None) -> np.ndarray:
     """Return the divisor of every output."""
     if override is not None:
@@ -116,16 +118,15 @@ def _divided(y: np.ndarray, counts: np.ndarray, dtype: np.dtype | None) -> np.nd
 @np.errstate(all="ignore")
 def adaptive_avg_pool(x: np.ndarray, output_size: Ints) -> np.ndarray:
     """Return averages over a grid of windows that cover x: (N, C, *output_size)."""
-    spans = [adaptive_bounds(n, out) for n, out in zip(x.shape[2:], output_size, strict=True)]
-    y = _sums(x, _adaptive_taps(x.shape[2:], output_size), tuple(output_size))
-    return _divided(y, _adaptive_counts(spans), x.dtype)
+    spatial, out = x.shape[2:], tuple(output_size)
+    y = _sums(x, _adaptive_taps(spatial, out), out)
+    return _divided(y, _adaptive_counts(spatial, out), x.dtype)
 
 
 @np.errstate(all="ignore")
 def adaptive_avg_pool_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
     """Return the gradient of `adaptive_avg_pool` for its input: (N, C, *spatial)."""
-    spans = [adaptive_bounds(n, out) for n, out in zip(spatial, g.shape[2:], strict=True)]
-    scaled = _divided(_wide(g), _adaptive_counts(spans), None)
+    scaled = _divided(_wide(g), _adaptive_counts(tuple(spatial), g.shape[2:]), None)
     if set(g.shape[2:]) == {1}:
         return np.array(np.broadcast_to(scaled, g.shape[:2] + tuple(spatial)), g.dtype, order="C")
     forward = _adaptive_taps(tuple(spatial), g.shape[2:])
@@ -133,6 +134,7 @@ def adaptive_avg_pool_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
     return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)
 
 
+@lru_cache(maxsize=64)
 def _adaptive_taps(spatial: Ints, out: Ints) -> list[list[_Tap]]:
     """Return the taps of each axis, as slices where all windows have the same size."""
     return [
@@ -154,8 +156,10 @@ def _uneven_taps(size: int, out: int) -> list[_Tap]:
     return taps
 
 
-def _adaptive_counts(spans: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+@lru_cache(maxsize=64)
+def _adaptive_counts(spatial: Ints, out: Ints) -> np.ndarray:
     counts = np.ones(())
-    for first, last in spans:
+    for n, m in zip(spatial, out, strict=True):
+        first, last = adaptive_bounds(n, m)
         counts = np.multiply.outer(counts, last - first)
     return counts

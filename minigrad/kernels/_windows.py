@@ -68,6 +68,7 @@ def _inside_tap(axis: Axis, tap: int) -> tuple[slice, slice]:
     return slice(first, last), slice(start, stop, axis.stride)
 
 
+@lru_cache(maxsize=256)
 def output_size(
     spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
 ) -> Ints:
@@ -112,6 +113,7 @@ def strides(sizes: Ints) -> Ints:
     return tuple(prod(sizes[i + 1 :]) for i in range(len(sizes)))
 
 
+@lru_cache(maxsize=256)
 def adaptive_bounds(size: int, out: int) -> tuple[np.ndarray, np.ndarray]:
     """Return where the windows of an adaptive pooling begin and end along one axis.
 

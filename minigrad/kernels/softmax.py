@@ -27,7 +27,7 @@ __all__ = [
 
 Array = np.ndarray
 
-_SHORT = 16  # elements
+_SHORT = 32  # elements
 
 
 def softmax(x: Array, axis: int) -> Array:
