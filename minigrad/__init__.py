@@ -160,6 +160,23 @@ from .ops.piecewise import hardshrink, prelu, relu, rrelu, threshold
 from .ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from .ops.adaptive_pool import adaptive_avg_pool1d
 from .ops.softmax import log_softmax, softmax
+from .ops.bilinear import bilinear
+from .ops.distance import pdist
+from .ops.rearrange import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from ._functions import (
+    _assert, abs_, acos_, acosh_, addmv_, alpha_dropout, alpha_dropout_, arccos_, arccosh_,
+    arcsin_, arcsinh_, arctan_, arctanh_, asin_, asinh_, atan_, atanh_, batch_norm, ceil_, celu_,
+    clamp_, clamp_max_, clamp_min_, clip_, cos_, cosh_, deg2rad_, detach_, dropout, dropout_,
+    embedding, erf_, erfc_, exp2_, exp_, expm1_, feature_alpha_dropout, feature_alpha_dropout_,
+    feature_dropout, feature_dropout_, fill_, fix_, floor_, frac_, gcd_, index_put_,
+    instance_norm, lcm_, log10_, log1p_, log2_, log_, logit_, nan_to_num_, neg_, negative_,
+    rad2deg_, reciprocal_, relu_, round_, rrelu_, rsqrt_, selu_, sigmoid_, sin_, sinc_, sinh_,
+    sqrt_, square_, tan_, tanh_, threshold_, trunc_, xlogy_, zero_,
+)
+
+# ---- processors
+from . import cuda
+from .kernels._threads import get_num_threads, set_num_threads
 
 # ---- files
 from . import serialization

@@ -19,11 +19,11 @@ FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts[0] in 
 
 # A file may import at module level from files of its own layer or lower ones.
 LAYERS = [
-    {"_dtype", "_check", "_device", "_random", "_override", "_quiet", "return_types"},
+    {"_dtype", "_check", "_device", "_random", "cuda", "_override", "_quiet", "return_types"},
     {"kernels"},
     {"engine", "declare", "nodes", "walk", "fused", "modes", "versions", "views", "anomaly"},
     {"ops"},
-    {"tensor", "_methods", "_operators", "_format"},
+    {"tensor", "_methods", "_operators", "_format", "_functions"},
     {"autograd", "linalg", "func"},
     {"nn"},
     {"optim", "utils", "serialization", "_checkpoint"},

@@ -16,9 +16,10 @@ from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from . import graph
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .variable import Variable
 
-__all__ = ["Function", "GradcheckError", "backward", "detect_anomaly", "enable_grad", "grad",
-           "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad",
+__all__ = ["Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad",
+           "grad", "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad",
            "set_detect_anomaly", "set_grad_enabled"]
 
 
@@ -109,7 +110,7 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         sweep(roots, keep=keep, create=create_graph)
         return
     wanted = _targets(inputs)
-    found = sweep(roots, [t._node for t in wanted], keep=keep, create=create_graph)
+    found = sweep(roots, {t._node for t in wanted}, keep=keep, create=create_graph)
     for t in wanted:
         g = found.pop(t._node, None)
         if g is None:
@@ -144,7 +145,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     wanted = _targets(inputs)
     roots = _roots(_listed(outputs, "outputs"), grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    found = sweep(roots, [t._node for t in wanted], keep=keep, create=create_graph)
+    found = sweep(roots, {t._node for t in wanted}, keep=keep, create=create_graph)
     results: list[Any] = []
     for t in wanted:
         g = found.get(t._node)

@@ -13,6 +13,7 @@ from functools import update_wrapper
 from typing import Any
 
 from .. import views
+from .._functions import celu_, rrelu_, selu_, threshold_
 from ..ops import activation, piecewise
 from ..ops import softmax as _shares
 from ..ops.activation import celu, elu, gelu, glu, logsigmoid, selu, softplus, softsign, tanhshrink
@@ -100,16 +101,6 @@ def elu_(input: Any, alpha: float = 1.0) -> Any:
     return elu(input, alpha, inplace=True)
 
 
-def celu_(input: Any, alpha: float = 1.0) -> Any:
-    """In-place form of `celu`."""
-    return celu(input, alpha, inplace=True)
-
-
-def selu_(input: Any) -> Any:
-    """In-place form of `selu`."""
-    return selu(input, inplace=True)
-
-
 def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
     """In-place form of `leaky_relu`."""
     return leaky_relu(input, negative_slope, inplace=True)
@@ -118,17 +109,6 @@ def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
 def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """In-place form of `hardtanh`."""
     return hardtanh(input, min_val, max_val, inplace=True)
-
-
-def threshold_(input: Any, threshold: float, value: float) -> Any:
-    """In-place form of `threshold`."""
-    return views.inplace(piecewise.threshold, (input, threshold, value))
-
-
-def rrelu_(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *,
-           generator: Any = None) -> Any:
-    """In-place form of `rrelu`."""
-    return rrelu(input, lower, upper, training, inplace=True, generator=generator)
 
 
 # ------------------------------------------------------------------------------------- softmax

@@ -9,7 +9,14 @@ from ..ops.create import empty
 from ..tensor import Tensor
 from ..versions import storage_of
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = ["Buffer", "Parameter", "is_lazy"]
+
+
+def is_lazy(param: Any) -> bool:
+    """Return False: every parameter has its shape from the start."""
+    if not isinstance(param, Tensor):
+        raise TypeError(f"is_lazy: expected a Tensor, got {type(param).__name__}")
+    return False
 
 
 class Parameter(Tensor):

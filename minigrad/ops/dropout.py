@@ -116,7 +116,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     if input.ndim not in (2, 3):
         raise RuntimeError(f"dropout1d: expected (N, C, L) or (C, L), got {input.ndim} dimensions "
                            f"(input shape {tuple(input.shape)})")
-    return _channels(input, p, training, inplace, generator, input.ndim == 2)
+    return channels(input, p, training, inplace, generator, input.ndim == 2)
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *,
@@ -141,7 +141,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
                 f"batched=True or batched=False.", stacklevel=2)
         else:
             _warn_rank("dropout2d", input, "(N, C, H, W)")
-    return _channels(input, p, training, inplace, generator, batched is False)
+    return channels(input, p, training, inplace, generator, batched is False)
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *,
@@ -158,7 +158,7 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     check_p(p)
     if input.ndim not in (4, 5):
         _warn_rank("dropout3d", input, "(N, C, D, H, W) or (C, D, H, W)")
-    return _channels(input, p, training, inplace, generator, input.ndim != 5)
+    return channels(input, p, training, inplace, generator, input.ndim != 5)
 
 
 def _warn_rank(name: str, input: Any, expected: str) -> None:
@@ -167,8 +167,9 @@ def _warn_rank(name: str, input: Any, expected: str) -> None:
                   stacklevel=3)
 
 
-def _channels(input: Any, p: float, training: bool, inplace: bool, generator: Any,
-              add_batch: bool) -> Any:
+def channels(input: Any, p: float, training: bool, inplace: bool, generator: Any,
+             add_batch: bool) -> Any:
+    """Drop whole channels; `add_batch` says that dim 0 holds them, not dim 1."""
     x = unsqueeze(input, 0) if add_batch else input
     if x.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input: a batch "

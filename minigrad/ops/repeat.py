@@ -55,12 +55,22 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *
     """Repeat each element along `dim` (None: of the flat tensor) a number of times.
 
     `repeats` is a number, or an integer tensor with one number per element. With a single tensor:
-    the indices 0, 1, ... each repeated as often as the tensor says.
+    the indices 0, 1, ... each repeated as often as the tensor says. `output_size` is the expected
+    size of the result along `dim`: RuntimeError if it comes out otherwise.
 
     >>> import minigrad as torch
     >>> torch.repeat_interleave(torch.tensor([5, 6]), torch.tensor([1, 2]))
     tensor([5, 6, 6])
     """
+    made = _repeated_each(input, repeats, dim)
+    size = made._data.shape[0 if dim is None else dim]
+    if output_size is not None and size != output_size:
+        raise RuntimeError(f"repeat_interleave: output_size={output_size} was expected, but the "
+                           f"repeats give {size}; leave output_size away or correct it")
+    return made
+
+
+def _repeated_each(input: Any, repeats: Any, dim: int | None) -> Any:
     if repeats is None:
         return wrap(np.repeat(np.arange(len(input)), _counts(input)), None)
     if dim is None:
