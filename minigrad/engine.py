@@ -226,8 +226,8 @@ class Node(GradFn):
         saved, op, plan = self.saved, self.op, self.plan
         if self.versions is None:
             raise RuntimeError(
-                f"Trying to backward through the graph a second time: what {op.name} ({self.name()})"
-                f" saved is freed. Pass retain_graph=True the first time, or compute it again.")
+                f"Trying to backward through the graph a second time: what {op.name} "
+                f"({self.name()}) saved is freed. Pass retain_graph=True before, or compute it again.")
         for name, storage, count in self.versions:
             if storage.count != count:
                 raise changed_in_place(self, name, storage, count)

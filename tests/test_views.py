@@ -155,6 +155,12 @@ def test_assigning_data_to_a_view_takes_it_out_of_its_base():
         x.data = torch.zeros(2, dtype=torch.int64)
 
 
+def test_joined_tensors_are_row_major():
+    x = torch.arange(6.0).reshape(2, 3)
+    assert torch.cat([x.t(), x.t()]).view(2, -1)[0].tolist() == [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]
+    assert torch.stack([x.t(), x[:1].expand(2, 3).t()]).is_contiguous()
+
+
 def test_expanding_an_empty_tensor():
     assert torch.zeros(0).expand(2, 0).shape == (2, 0)
     assert torch.zeros(1, 0).expand(3, -1, -1).shape == (3, 1, 0)

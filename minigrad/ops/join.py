@@ -74,7 +74,12 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     if not ndim:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated; use "
                            "stack, or reshape it to (1,)")
-    return np.concatenate(_same_dtype(tensors), _check.dim(dim, ndim))
+    return _joined(_same_dtype(tensors), _check.dim(dim, ndim))
+
+
+def _joined(arrays: list[Any], dim: int) -> Any:
+    y = np.concatenate(arrays, dim)  # NumPy may choose a layout that is not row-major
+    return y if y.flags.c_contiguous else np.ascontiguousarray(y)
 
 
 def concat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
@@ -105,7 +110,7 @@ def stack(tensors: Any, dim: int = 0) -> Any:
                                f"at entry 0 and {list(a.shape)} at entry {k}; use cat to join "
                                f"along an existing dimension")
     index = (FULL,) * at + (None,)
-    return np.concatenate([a[index] for a in _same_dtype(tensors)], at)
+    return _joined([a[index] for a in _same_dtype(tensors)], at)
 
 
 def _listed(tensors: Any, name: str) -> list[Any]:
