@@ -227,7 +227,7 @@ class Node(GradFn):
         if self.versions is None:
             raise RuntimeError(
                 f"Trying to backward through the graph a second time: what {op.name} "
-                f"({self.name()}) saved is freed. Pass retain_graph=True before, or compute it again.")
+                f"({self.name()}) saved is freed. Use retain_graph=True, or compute it again.")
         for name, storage, count in self.versions:
             if storage.count != count:
                 raise changed_in_place(self, name, storage, count)
