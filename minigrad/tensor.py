@@ -19,6 +19,7 @@ from ._methods import Methods
 from ._methods_info import InfoMethods
 from ._methods_math import MathMethods
 from ._operators import Operators
+from .backprop import backward
 from .engine import Leaf, Node, wrap
 from .modes import state
 from .ops import create, index
@@ -258,8 +259,6 @@ class Tensor(InfoMethods, Methods, MathMethods, Operators):
 
         See `minigrad.autograd.backward`; `gradient` may be left out for a single number.
         """
-        from .autograd import backward
-
         backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:

@@ -21,7 +21,8 @@ FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts[0] in 
 LAYERS = [
     {"_dtype", "_check", "_device", "_random", "cuda", "_override", "_quiet", "return_types"},
     {"kernels"},
-    {"engine", "declare", "nodes", "walk", "fused", "modes", "versions", "views", "anomaly"},
+    {"engine", "declare", "nodes", "walk", "fused", "modes", "versions", "views", "anomaly",
+     "backprop"},
     {"ops"},
     {"tensor", "_methods", "_operators", "_format", "_functions"},
     {"autograd", "linalg", "func"},

@@ -1,0 +1,157 @@
+"""What users call to run the tape backward: `backward` and `grad`, and the checks of arguments."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from . import engine
+from .engine import Leaf, sweep, wrap
+
+
+def _listed(value: Any, name: str) -> list[Any]:
+    if isinstance(value, engine.Tensor):
+        return [value]
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        raise TypeError(f"{name}: expected a Tensor or a sequence of Tensors, got "
+                        f"{type(value).__name__}")
+    items = list(value)
+    for k, item in enumerate(items):
+        if not isinstance(item, engine.Tensor):
+            kind = RuntimeError if name == "inputs" else TypeError
+            raise kind(f"{name}: all elements have to be Tensors, but element {k} is of type "
+                       f"{type(item).__name__}")
+    return items
+
+
+def _targets(inputs: Any) -> list[Any]:
+    """Return the tensors to differentiate with respect to; each must require grad."""
+    wanted = _listed(inputs, "inputs")
+    if not wanted:
+        raise RuntimeError("inputs cannot be empty: give at least one tensor to differentiate with "
+                           "respect to")
+    for t in wanted:
+        if not t.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return wanted
+
+
+def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]]:
+    """Pair the outputs' nodes with their gradients: given ones, or one for a single number."""
+    if grads is None:
+        grads = [None] * len(outputs)
+    elif isinstance(grads, engine.Tensor):
+        grads = [grads]
+    else:
+        grads = list(grads) if isinstance(grads, Iterable) else [grads]
+    for g in grads:
+        if g is not None and not isinstance(g, engine.Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    if len(grads) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients; give one "
+                           f"gradient (or None) per tensor")
+    roots = []
+    for k, (out, g) in enumerate(zip(outputs, grads, strict=True)):
+        array = out._data
+        if not out.requires_grad:
+            raise RuntimeError(f"element {k} of tensors does not require grad and does not have a "
+                               f"grad_fn: nothing that it was computed from has requires_grad=True "
+                               f"(or it was detached, or made under no_grad)")
+        if g is None:
+            if array.size != 1:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for scalar outputs, not for shape "
+                    f"{list(array.shape)}: reduce it first, such as with .sum(), or give the "
+                    f"gradient of the result as gradient= (grad_outputs=)")
+            made = _one if out._node.hooks is None else np.ones  # a hook may write into it
+            g = wrap(made(array.shape, array.dtype), None)
+        elif g._data.shape != array.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{k}] has a shape of {list(g._data.shape)} and "
+                f"output[{k}] has a shape of {list(array.shape)}.")
+        elif g._data.dtype != array.dtype:
+            g = g.to(out.dtype)
+        roots.append((out._node, g if create else g._data))
+    return roots
+
+
+@lru_cache(maxsize=16)
+def _one(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return the gradient of a single number by itself; made once, so it must not be written."""
+    made = np.ones(shape, dtype)
+    made.flags.writeable = False
+    return made
+
+
+def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None,
+             create_graph: bool = False, inputs: Any = None) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves (or only of `inputs`).
+
+    Args: `grad_tensors`, the gradients of each tensor, may be None for single numbers;
+    `retain_graph` keeps saved values for another backward (default: `create_graph`);
+    `create_graph` records the backward pass, for derivatives of higher order.
+    """
+    roots = _roots(_listed(tensors, "tensors"), grad_tensors, create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        sweep(roots, keep=keep, create=create_graph)
+        return
+    wanted = _targets(inputs)
+    found = sweep(roots, {t._node for t in wanted}, keep=keep, create=create_graph)
+    for t in wanted:
+        g = found.pop(t._node, None)
+        if g is None:
+            continue
+        if type(t._node) is Leaf:
+            t._node.accumulate(g, create_graph)
+        elif t._node.retain is None:  # (retain_grad has kept it already)
+            g = g if create_graph else wrap(g, None)
+            t._grad = g if t._grad is None else t._grad + g
+
+
+def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
+         is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple[Any, ...]:
+    """Return the gradients of `outputs` with respect to `inputs`; `.grad` is left alone.
+
+    >>> import minigrad as torch
+    >>> x = torch.tensor(3., requires_grad=True)
+    >>> (first,) = torch.autograd.grad(x ** 3, x, create_graph=True)
+    >>> torch.autograd.grad(first, x)
+    (tensor(18.),)
+    """
+    if not only_inputs:
+        warnings.warn("only_inputs is deprecated and ignored: gradients of other leaves are never "
+                      "accumulated by grad(); use backward() for that", FutureWarning, stacklevel=2)
+    if is_grads_batched:
+        raise NotImplementedError("grad: is_grads_batched=True needs vmap; call grad once for each "
+                                  "row of grad_outputs")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when "
+                         "materialize_grads=True")
+    wanted = _targets(inputs)
+    roots = _roots(_listed(outputs, "outputs"), grad_outputs, create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    found = sweep(roots, {t._node for t in wanted}, keep=keep, create=create_graph)
+    results: list[Any] = []
+    for t in wanted:
+        g = found.get(t._node)
+        if g is None:
+            if not (allow_unused or materialize_grads):
+                raise RuntimeError(
+                    "One of the differentiated Tensors appears to not have been used in the graph. "
+                    "Set allow_unused=True if this is the desired behavior.")
+            zeros = wrap(np.zeros_like(t._data), None) if materialize_grads else None
+            results.append(zeros.requires_grad_() if create_graph and zeros is not None else zeros)
+        elif create_graph:
+            results.append(g)
+        else:
+            own = type(g) is np.ndarray and g.base is None
+            results.append(wrap(g if own else np.array(g), None))
+    return tuple(results)
+
+
