@@ -69,6 +69,9 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return x W^T + b."""
+        own = self._parameters  # a quarter of a small layer's time would go into attributes
+        if "weight" in own and "bias" in own:
+            return F.linear(input, own["weight"], own["bias"])  # type: ignore[arg-type]
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
