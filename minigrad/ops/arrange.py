@@ -284,11 +284,7 @@ def fold(value: Any, shape: tuple[int, ...], dimension: int, size: int, step: in
 
 @op(input=lambda g, input_shape, size, stride, storage_offset:
     add_strided(g, input_shape, size, stride, storage_offset), view=True)
-def as_strided(input: Any, size: Any, stride: Any, storage_offset: int = 0) -> Any:
-    """Return the view of a row-major tensor's memory with these sizes and strides (in elements).
-
-    `storage_offset` counts from the tensor's first element.
-    """
+def _as_strided(input: Any, size: Any, stride: Any, storage_offset: int) -> Any:
     places = _places(input, size, stride, storage_offset)
     if places.size and int(places.max()) >= input.size:
         raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage "
@@ -310,7 +306,27 @@ def _places(input: Any, size: Any, stride: Any, offset: int) -> ndarray:
     return places
 
 
-@op(value=lambda g, size, stride, offset: as_strided(row_major(g), size, stride, offset))
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """Return the view of a row-major tensor's memory with these sizes and strides (in elements).
+
+    `storage_offset` counts from the start of the memory that the tensor shares with its base; the
+    default is where the tensor begins. Elements before or after the tensor's own are refused.
+
+    >>> import minigrad as torch
+    >>> torch.as_strided(torch.arange(5), (3, 2), (1, 1), 1)
+    tensor([[1, 2],
+            [2, 3],
+            [3, 4]])
+    """
+    begin = input.storage_offset()
+    offset = 0 if storage_offset is None else storage_offset - begin
+    if offset < 0:
+        raise RuntimeError(f"as_strided: storage_offset {storage_offset} lies before the tensor, "
+                           f"which begins at {begin}; take the view of its base instead")
+    return _as_strided(input, tuple(size), tuple(stride), offset)
+
+
+@op(value=lambda g, size, stride, offset: _as_strided(row_major(g), size, stride, offset))
 def add_strided(value: Any, shape: tuple[int, ...], size: Any, stride: Any, offset: int) -> Any:
     """Return zeros of `shape` with `value` added at its places: the adjoint of `as_strided`."""
     y = np.zeros(shape, value.dtype)
