@@ -67,8 +67,11 @@ def sums(a: np.ndarray) -> np.ndarray:
 
 
 def _times(a: np.ndarray, ones: np.ndarray) -> np.ndarray:
-    """Return a @ ones as one product, where `matmul` would make one for each a[i]."""
-    if a.ndim == 2 or not a.flags.c_contiguous:
+    """Return a @ ones, of small arrays as one product where `matmul` makes one for each a[i].
+
+    Large arrays keep `matmul`: one product there made a residual net's step 40 % slower (measured).
+    """
+    if a.ndim == 2 or a.size > 8192 or not a.flags.c_contiguous:
         return a @ ones
     return (a.reshape(-1, a.shape[-1]) @ ones).reshape(a.shape[:-1])
 
