@@ -133,7 +133,7 @@ def summary(model: Any, input_size: Any = None, *, inputs: Any = None, depth: in
     rows: list[Row] = []
     if args is None:
         for path, module in model.named_modules():
-            rows.append(_row(model, path, module, [], [], True))
+            rows.append(_row(path, module, [], [], True))
     else:
         _record(model, args, rows)
     params = list(model.parameters())
@@ -167,7 +167,7 @@ def _record(model: Any, args: tuple[Any, ...], rows: list[Row]) -> None:
     def enter(module: Any, inputs: Any) -> None:
         if id(module) in paths:
             places.append(len(rows))
-            rows.append(_row(model, paths[id(module)], module, _sizes(inputs), [],
+            rows.append(_row(paths[id(module)], module, _sizes(inputs), [],
                              id(module) not in seen))
             seen.add(id(module))
 
@@ -186,7 +186,7 @@ def _record(model: Any, args: tuple[Any, ...], rows: list[Row]) -> None:
             handle.remove()
 
 
-def _row(model: Any, path: str, module: Any, before: Any, after: Any, first: bool) -> Row:
+def _row(path: str, module: Any, before: Any, after: Any, first: bool) -> Row:
     params = list(module.parameters())
     grads = {p.requires_grad for p in params}
     trainable = "-" if not params else "partial" if len(grads) > 1 else str(grads.pop())

@@ -38,7 +38,7 @@ def embedding_bag(input: Any, weight: Any, offsets: Any = None, max_norm: float 
         warnings.warn("embedding_bag: the arguments are (input, weight, ...); the order (weight, "
                       "input, ...) is deprecated", stacklevel=2)
         input, weight = weight, input
-    _check_options(input, weight, mode, scale_grad_by_freq, sparse, per_sample_weights)
+    _check_options(input, mode, scale_grad_by_freq, sparse, per_sample_weights)
     input, offsets, per_sample_weights = _flat(input, offsets, per_sample_weights)
     indices = _checked_indices(input, weight)
     bags, count = _bags(offsets._data, len(indices), include_last_offset)
@@ -59,7 +59,7 @@ def embedding_bag(input: Any, weight: Any, offsets: Any = None, max_norm: float 
     return labelled(y, "EmbeddingBagBackward0")
 
 
-def _check_options(input: Any, weight: Any, mode: str, by_frequency: bool, sparse: bool,
+def _check_options(input: Any, mode: str, by_frequency: bool, sparse: bool,
                    per_sample: Any) -> None:
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}")
