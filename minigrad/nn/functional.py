@@ -13,6 +13,7 @@ from functools import update_wrapper
 from typing import Any
 
 from .. import views
+from ..engine import apply
 from .._functions import celu_, rrelu_, selu_, threshold_
 from ..ops import activation, piecewise
 from ..ops import softmax as _shares
@@ -61,11 +62,11 @@ from ..ops.softmax import gumbel_softmax
 # ------------------------------------------------------------------- activations and `inplace`
 def _with_inplace(function: Any) -> Callable[..., Any]:
     """Return the function with a last argument `inplace`: write the result into the input."""
-    count = len(function.op.names)
+    made, count = function.op, len(function.op.names)
 
     def call(*args: Any, **given: Any) -> Any:
         if not given and len(args) <= count:
-            return function(*args)
+            return apply(made, args) if len(args) == count else function(*args)
         inplace = args[count] if len(args) > count else given.pop("inplace", False)
         if inplace:
             return views.inplace(function, args[:count], given)

@@ -9,7 +9,16 @@ import numpy as np
 
 from ..engine import wrap
 from ..tensor import Tensor
-from .optimizer import Optimizer, Update, check_at_least_0, check_lr, in_blocks, number, refuse
+from .optimizer import (
+    BLOCK,
+    Optimizer,
+    Update,
+    check_at_least_0,
+    check_lr,
+    in_blocks,
+    number,
+    refuse,
+)
 
 ndarray = np.ndarray
 
@@ -53,13 +62,18 @@ class SGD(Optimizer):
         sign = -1 if group["maximize"] else 1
         follow = (lr, sign, decay, momentum, 1 - group["dampening"], group["nesterov"])
 
+        shrink = lr * decay
         rates: dict[Any, ndarray] = {}  # 0-d arrays: NumPy takes longer to convert a number
 
         def plain(param: Tensor, grad: ndarray) -> None:
             rate = rates.get(grad.dtype)
             if rate is None:
                 rate = rates[grad.dtype] = np.array(lr * sign, grad.dtype)
-            in_blocks(_descend, (rate, lr * decay), param._data, grad)
+            p = param._data
+            if p.size <= BLOCK:
+                _descend(rate, shrink, p, grad)
+            else:
+                in_blocks(_descend, (rate, shrink), p, grad)
 
         def update(param: Tensor, grad: ndarray) -> None:
             state = self.state[param]
