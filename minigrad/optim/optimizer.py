@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from .._dtype import float64, get_default_dtype
+from ..anomaly import anomaly, user_line
 from ..engine import wrap
 from ..modes import enable_grad
 from ..tensor import Tensor
-from ..views import wrote
+from ..versions import storage_of
 from ._hooks import StateHooks, hooked
 
 ndarray = np.ndarray
@@ -106,13 +107,14 @@ class Optimizer(StateHooks):
             with enable_grad():
                 loss = closure()
         name = f"{type(self).__name__}.step"
+        where = user_line() if anomaly.on else None
         for group in self.param_groups:
             update = self._prepare(group)
             for param in group["params"]:
                 grad = param.grad
                 if grad is not None:
                     update(param, grad._data)
-                    wrote(param, name)
+                    (param._storage or storage_of(param)).wrote(name, where)
         return loss
 
     step = hooked(step)
