@@ -1,6 +1,6 @@
 """minigrad: PyTorch's tensors, autograd and nn on NumPy alone. `import minigrad as torch`.
 
-Re-exports only, one section per family. The drawing and testing packages load when first used.
+Re-exports only, one section per family. `nn`, `optim`, `utils` and `viz` load when first used.
 """
 
 # ruff: noqa: F401, I001 - re-exports, in packed lines

@@ -98,7 +98,8 @@ class Op:
             if name in self.smooth:
                 raise TypeError(f"{self.name}: {name} depends smoothly on the inputs: only the "
                                 f"fused backward may use it, or higher orders would be wrong")
-            if not known and name.removesuffix("_shape") not in (*self.slots, "y"):
+            known = known or (name == "y_shape" and rule is self.shown)  # a node keeps its shape
+            if not known and name.removesuffix("_shape") not in self.slots:
                 raise TypeError(f"{self.name}: a rule names '{name}', which is neither an input, "
                                 f"y, <input>_shape, an option nor an auxiliary result")
         return names[first:]

@@ -336,6 +336,8 @@ def test_a_wrong_declaration_is_refused_at_once():
         engine.op(input=lambda y: y)(lambda input: input)
     with pytest.raises(TypeError, match="names 'z'"):
         engine.op(input=lambda g, z: g)(lambda input: input)
+    with pytest.raises(TypeError, match="names 'y_shape'"):
+        engine.op(input=lambda g, y_shape: g)(lambda input: input)
     with pytest.raises(TypeError, match="smoothly"):
         engine.op(input=lambda g, half: g * half, smooth="half")(lambda input: (input, input / 2))
 
