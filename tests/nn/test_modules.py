@@ -1,4 +1,4 @@
-"""Every line of the module-sample table: torch's values and structure, copies, dtypes, strides."""
+"""Every line of the layer table: torch's values and structure, copies, dtypes, strides."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ import pytest
 
 import minigrad as torch
 from minigrad import nn
-from tests.samples_modules import LINES, arguments, build, evaluate, flatten
+from tests.layers import arguments, build, evaluate, families, flatten, lines_of
 
 DATA = Path(__file__).parent.parent / "data"
-FACTS = json.loads(gzip.decompress((DATA / "modules.json.gz").read_bytes()))
-RECORDED = np.load(DATA / "modules.npz")
+LINES = [line for family in families() for line in lines_of(family)]
+FACTS: dict[str, dict] = {}
+RECORDED: dict[str, np.ndarray] = {}
+for family in families():
+    FACTS |= json.loads(gzip.decompress((DATA / f"layers_{family}.json.gz").read_bytes()))
+    RECORDED |= np.load(DATA / f"layers_{family}.npz")
 RUNS = [(line, mode) for line in LINES if line.inputs for mode in line.modes]
 
 lines = pytest.mark.parametrize("line", LINES, ids=lambda line: line.make)
@@ -31,9 +35,9 @@ def recorded(line, mode):
     found = {}
     for each in (mode, line.modes[0]):
         prefix = f"{line.make}/{each}/"
-        found = found or {key[len(prefix):]: RECORDED[key] for key in RECORDED.files
+        found = found or {key[len(prefix):]: RECORDED[key] for key in RECORDED
                           if key.startswith(prefix)}
-    assert found, "this line was not recorded: run tests/record_modules.py"
+    assert found, "this line was not recorded: run tests/record_layers.py"
     return found
 
 

@@ -1,6 +1,6 @@
-"""Record torch's results for the module-sample table: tests/data/modules.npz and modules.json.gz.
+"""Record torch's results for the layer table: tests/data/layers_<family>.npz and .json.gz.
 
-Run with torch 2.13 installed, from the root of the repository: python tests/record_modules.py
+Run with torch 2.13 installed, from the root: python tests/record_layers.py [FAMILY ...]
 
 Outputs, gradients, second derivatives and buffers after the call in float64 (the .npz), and the
 printed form, the keys of state_dict and the names of parameters of each layer (the .json.gz).
@@ -13,6 +13,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,16 +27,27 @@ def same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
         np.array_equal(first[key], second[key]) for key in first)
 
 
-def main() -> None:
+def main(chosen: list[str]) -> None:
     import torch
 
-    from tests.samples_modules import LINES, build, evaluate
+    from tests.layers import families, lines_of
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    for family in chosen or families():
+        arrays, facts = record(lines_of(family), torch)
+        np.savez_compressed(ROOT / "data" / f"layers_{family}.npz", **arrays)
+        text = json.dumps(facts, indent=0).encode()
+        (ROOT / "data" / f"layers_{family}.json.gz").write_bytes(gzip.compress(text, mtime=0))
+
+
+def record(lines: list[Any], torch: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arrays and the facts of a family."""
+    from tests.layers import build, evaluate
+
     arrays = {"torch": np.array(torch.__version__)}
     facts: dict[str, dict[str, object]] = {}
-    for line in LINES:
+    for line in lines:
         module = build(line, torch)
         facts[line.make] = {
             "repr": repr(module),
@@ -52,10 +64,8 @@ def main() -> None:
             runs.pop()  # the tests take the first mode's for both
         for mode, found in zip(line.modes, runs, strict=False):
             arrays |= {f"{line.make}/{mode}/{key}": value for key, value in found.items()}
-    np.savez_compressed(ROOT / "data" / "modules.npz", **arrays)
-    text = json.dumps(facts, indent=0).encode()
-    (ROOT / "data" / "modules.json.gz").write_bytes(gzip.compress(text, mtime=0))
+    return arrays, facts
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
