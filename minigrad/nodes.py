@@ -142,9 +142,12 @@ class Leaf:
                 tensor = wrap(self.array, None)
                 tensor._node = self
             for hook in list(self.post_hooks.values()):
-                if hook(tensor) is not None:
-                    raise TypeError("hooks that run after gradients are accumulated should return "
-                                    "None; assign to .grad instead")
+                result = hook(tensor)
+                if result is not None:
+                    if not isinstance(result, Tensor):
+                        raise TypeError("expected Variable, but hook returned "
+                                        f"'{type(result).__name__}': return None")
+                    tensor = result  # the next hook gets it, as in PyTorch
 
     @property
     def variable(self) -> Any:

@@ -64,9 +64,12 @@ def test_what_hooks_may_return():
     y = x * 2
     with pytest.raises(RuntimeError, match="the type"), y.register_hook(lambda g: g.float()):
         y.sum().backward()
-    x.register_post_accumulate_grad_hook(lambda p: p.grad)
-    with pytest.raises(TypeError, match="should return None"):
-        (x * 2).sum().backward()
+    x.register_post_accumulate_grad_hook(lambda p: p.add_(p.grad, alpha=-1))  # a tensor: fine
+    seen = []
+    x.register_post_accumulate_grad_hook(lambda p: seen.append(p) or 3)
+    with pytest.raises(TypeError, match="hook returned 'int'"):
+        y.sum().backward()
+    assert seen[0] is x and x.tolist() == [-1.0, 0.0]
 
 
 def test_arguments_of_backward_and_grad_are_checked():
