@@ -103,6 +103,7 @@ from .ops.index import put_index as index_put
 from .ops.decompose import det, inverse, logdet, matrix_power
 from .ops.einsum import einsum
 from .ops.linalg import bmm, dot, matmul, mm, mv, vdot
+from .ops.matrix_functions import _weight_norm, geqrf, matrix_exp, norm_except_dim, orgqr
 from .ops.products import (
     addbmm, addmm, addmv, addr, baddbmm, chain_matmul, ger, inner, kron, outer, tensordot, trace,
 )

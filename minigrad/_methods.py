@@ -26,6 +26,7 @@ from .ops import (
     join,
     linalg,
     masked,
+    matrix_functions,
     products,
     random,
     reduce,
@@ -276,3 +277,6 @@ class Methods:
     inverse = decompose.inverse
     pinverse = decompose.pinv
     matrix_power = decompose.matrix_power
+    matrix_exp = matrix_functions.matrix_exp
+    geqrf = matrix_functions.geqrf
+    orgqr = matrix_functions.orgqr

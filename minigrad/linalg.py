@@ -25,12 +25,14 @@ from .ops.decompose import (
 from .ops.elementwise import mul
 from .ops.extremes import amax, amin
 from .ops.linalg import matmul
+from .ops.matrix_functions import householder_product, matrix_exp
 from .ops.products import multi_dot
 from .ops.reduce import sum
 from .ops.shape import movedim
 from .ops.vector_norm import linalg_vector_norm
 
-__all__ = ["LinAlgError", "cholesky", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul",
+__all__ = ["LinAlgError", "cholesky", "det", "diagonal", "eigh", "eigvalsh",
+           "householder_product", "inv", "matmul", "matrix_exp",
            "matrix_norm", "matrix_power", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
            "svd", "svdvals", "vecdot", "vector_norm"]
 

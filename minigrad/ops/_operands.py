@@ -113,6 +113,6 @@ def underived(name: str) -> Any:
     """Return the rule of an op that has no derivative in PyTorch either: it raises."""
 
     def rule(g: Any) -> Any:
-        raise RuntimeError(f"derivative for {name} is not implemented; detach() its input")
+        raise NotImplementedError(f"derivative for {name} is not implemented; detach() its input")
 
     return rule
