@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.kernels.special import erf
 
-__all__ = ["erfc"]
+__all__ = ["erfc", "scaled_tail"]
 
 # erfc(x) exp(x^2) = P(x) / Q(x) for 1 <= x < 8, R(x) / S(x) for 8 <= x; highest power first
 _P = (2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687,
@@ -30,11 +30,17 @@ def _ratio(x: np.ndarray, p: tuple[float, ...], q: tuple[float, ...]) -> np.ndar
     return np.polyval(p, x) / np.polyval(q, x)
 
 
+def scaled_tail(x: np.ndarray) -> np.ndarray:
+    """Return exp(x^2) erfc(x) for x >= 1; beyond 1e8 it is 1 / (x sqrt(pi)) to all digits."""
+    near = np.where(x < 8, _ratio(np.minimum(x, 8), _P, _Q), _ratio(np.minimum(x, 1e8), _R, _S))
+    return np.where(x > 1e8, 1 / np.sqrt(np.pi) / x, near)
+
+
 def _tail(x: np.ndarray) -> np.ndarray:
     """Return erfc(x) for x >= 1; x^2 is split, so that exp(-x^2) keeps all its digits."""
     head = np.round(x * 16) / 16
     scale = np.exp(-head * head) * np.exp(-(x - head) * (x + head))
-    return scale * np.where(x < 8, _ratio(np.minimum(x, 8), _P, _Q), _ratio(x, _R, _S))
+    return scale * scaled_tail(x)
 
 
 def erfc(x: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Special functions that NumPy lacks: erf, its inverse, GELU and its slope.
+"""Special functions that NumPy lacks: erf and its inverse. See also erfc and normal.
 
 All are rational functions fitted for this module at Chebyshev nodes with 60 digits, evaluated in
 blocks that stay in the cache. The forms are those of Cody, Rational Chebyshev
@@ -7,13 +7,11 @@ x R(x^2) near 0 and 1 - exp(-x^2) R(x) further out, the inverse y R(0.7225 - y^2
 R(sqrt(-log((1 - |y|) / 2))) towards the ends.
 
 erf is right to 1.5 units in the last place in float64 and to 6 in float32, the inverse to 4.5 in
-float64 and 0.5 in float32, GELU to 1e-15 and 8e-7 absolutely for |x| <= 8; float16 is
-computed in float32 and rounded once.
+float64 and 0.5 in float32; float16 is computed in float32 and rounded once.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,12 +19,10 @@ import numpy as np
 from minigrad._quiet import hush, unhush
 from minigrad.kernels._threads import run
 
-__all__ = ["erf", "erfinv", "gelu", "gelu_slope"]
+__all__ = ["erf", "erfinv"]
 
 _BLOCK = 1 << 15  # elements: a handful of such arrays stay in the second-level cache
 _LANE = 8  # blocks that one thread takes at a time
-_SQRT_HALF = math.sqrt(0.5)
-_DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
 def _constants(*values: float, dtype: type = np.float64) -> list[np.ndarray]:
@@ -86,17 +82,7 @@ def erf(x: np.ndarray) -> np.ndarray:
     >>> erf(np.array([0.5, -np.inf]))
     array([ 0.52049988, -1.        ])
     """
-    return _in_blocks(_bounded_erf, x)
-
-
-def gelu(x: np.ndarray) -> np.ndarray:
-    """Return x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks & Gimpel 2016)."""
-    return _in_blocks(_gelu, x)
-
-
-def gelu_slope(x: np.ndarray) -> np.ndarray:
-    """Return gelu'(x) = (1 + erf(x / sqrt(2))) / 2 + x exp(-x^2 / 2) / sqrt(2 pi)."""
-    return _in_blocks(_gelu_slope, x)
+    return in_blocks(_bounded_erf, x)
 
 
 def erfinv(x: np.ndarray) -> np.ndarray:
@@ -105,10 +91,10 @@ def erfinv(x: np.ndarray) -> np.ndarray:
     >>> erfinv(np.array([0.5, 1.0]))
     array([0.47693628,        inf])
     """
-    return _in_blocks(_erfinv, x.astype(np.float64, copy=False)).astype(x.dtype, copy=False)
+    return in_blocks(_erfinv, x.astype(np.float64, copy=False)).astype(x.dtype, copy=False)
 
 
-def _in_blocks(function: Callable[[np.ndarray, np.ndarray], None], x: np.ndarray) -> np.ndarray:
+def in_blocks(function: Callable[[np.ndarray, np.ndarray], None], x: np.ndarray) -> np.ndarray:
     """Apply function(block, out) to contiguous blocks of x on the threads."""
     wide = np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
     flat = wide.reshape(-1)
@@ -145,43 +131,34 @@ def _bounded_erf(x: np.ndarray, out: np.ndarray) -> None:
 
 def _erf(x: np.ndarray, out: np.ndarray) -> None:
     if x.dtype == np.float32:
-        _erf_single(x, out)
+        erf_single(x, out)
         return
-    near = np.clip(x, -1, 1)
-    np.multiply(near, _polynomial(near * near, _NEAR), out=out)
+    near_erf(x, out)
     far = np.flatnonzero(np.abs(x) > 1)
     if far.size:
         signed = x[far]
         a = np.minimum(np.abs(signed), 6)  # 1 - erf(6) = 2e-17
-        tail = np.exp(-a * a) * (_polynomial(a, _FAR_P) / _polynomial(a, _FAR_Q))
-        out[far] = np.copysign(1 - tail, signed)
+        out[far] = np.copysign(1 - np.exp(-a * a) * scaled_erfc(a), signed)
 
 
-def _erf_single(x: np.ndarray, out: np.ndarray) -> None:
+def near_erf(x: np.ndarray, out: np.ndarray) -> None:
+    """Write erf(x) for float64 |x| <= 1, erf(1) or erf(-1) elsewhere."""
+    near = np.clip(x, -1, 1)
+    np.multiply(near, _polynomial(near * near, _NEAR), out=out)
+
+
+def scaled_erfc(a: np.ndarray) -> np.ndarray:
+    """Return exp(a^2) (1 - erf(a)) for float64 1 <= a <= 6."""
+    return _polynomial(a, _FAR_P) / _polynomial(a, _FAR_Q)
+
+
+def erf_single(x: np.ndarray, out: np.ndarray) -> None:
+    """Write erf(x) of float32; a few results are an ulp beyond 1."""
     a = np.minimum(x, _SINGLE_END)
     np.maximum(a, _SINGLE_START, out=a)
     square = a * a
     a *= _polynomial(square, _SINGLE_P)
     np.divide(a, _polynomial(square, _SINGLE_Q), out=out)
-
-
-def _gelu(x: np.ndarray, out: np.ndarray) -> None:
-    _erf(x * x.dtype.type(_SQRT_HALF), out)
-    out += 1
-    out *= x
-    out *= 0.5
-
-
-def _gelu_slope(x: np.ndarray, out: np.ndarray) -> None:
-    _erf(x * x.dtype.type(_SQRT_HALF), out)
-    out += 1
-    out *= 0.5
-    density = x * x
-    density *= -0.5
-    np.exp(density, out=density)
-    density *= x
-    density *= _DENSITY
-    out += density
 
 
 def _erfinv(y: np.ndarray, out: np.ndarray) -> None:

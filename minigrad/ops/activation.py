@@ -13,8 +13,9 @@ import numpy as np
 from .. import _check, views
 from .._check import floats
 from ..engine import op
-from ..kernels import special
+from ..kernels import gates, normal
 from .choose import _where as where
+from .choose import clamp
 from .elementwise import abs, exp, sigmoid, tanh
 from .piecewise import bend
 from .reduce import wide
@@ -100,26 +101,46 @@ def selu(input: Any, inplace: bool = False) -> Any:
 
 
 # ------------------------------------------------------------------ products with a soft gate
-_GELU = math.sqrt(2 / math.pi)
+@op(input=lambda g, input: g * (logistic(input) * logistic(-input)), shown="SigmoidBackward0")
+def logistic(input: Any) -> Any:
+    """Return sigmoid(input) for rules: it keeps its input, so that no order cancels."""
+    return gates.logistic(input)
 
 
-def _density(x: Any) -> Any:
-    """Return the density of the standard normal distribution."""
-    return exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+def _near(x: Any, far: float) -> Any:
+    """Return x moved into [-far, far], where what depends on it has long been 0 or 1."""
+    return clamp(x, -far, far)
 
 
-@op(input=lambda g, input: g * ((2 - input * input) * _density(input)))
+def _gelu_curvature(input: Any) -> Any:
+    square = _near(input, 40.0) ** 2
+    return (2 - square) * exp(square * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+@op(input=lambda g, input: g * _gelu_curvature(input))
 def gelu_slope(input: Any) -> Any:
     """Return the derivative of the exact gelu, Phi(x) + x phi(x)."""
-    return special.gelu_slope(input)
+    return normal.gelu_slope(input)
+
+
+def _gelu_tanh_curvature(input: Any) -> Any:
+    # y = x s(k): y'' = s r (2 k' + x k'' + x k'^2 (r - s)) with r = 1 - s
+    x = _near(input, gates.FAR)
+    k = gates.LINEAR * (x + gates.CUBIC * (x * x * x))
+    s, r = logistic(k), logistic(-k)
+    first = gates.LINEAR * (1 + 3 * gates.CUBIC * (x * x))
+    second = (6 * gates.CUBIC * gates.LINEAR) * x
+    return s * r * (2 * first + x * second) + x * (s * r) * first * (first * (r - s))
+
+
+@op(input=lambda g, input: g * _gelu_tanh_curvature(input))
+def gelu_tanh_slope(input: Any) -> Any:
+    """Return the derivative of gelu's approximation by tanh."""
+    return gates.gelu_tanh_slope(input)
 
 
 def _gelu_rule(g: Any, input: Any, approximate: str) -> Any:
-    if approximate == "none":
-        return g * gelu_slope(input)
-    t = tanh(_GELU * (input + 0.044715 * (input * input * input)))
-    inner = _GELU * (1 + 0.134145 * (input * input))
-    return g * (0.5 * (1 + t) + 0.5 * input * (1 - t * t) * inner)
+    return g * (gelu_slope(input) if approximate == "none" else gelu_tanh_slope(input))
 
 
 @op(input=_gelu_rule)
@@ -135,33 +156,22 @@ def gelu(input: Any, *, approximate: str = "none") -> Any:
     """
     floats("gelu", input)
     if approximate == "none":
-        return special.gelu(input)
+        return normal.gelu(input)
     if approximate == "tanh":
-        x = wide(input)
-        y = np.tanh(_GELU * (x + 0.044715 * (x * x * x)))
-        y += 1
-        y *= 0.5 * x
-        return y.astype(input.dtype, copy=False)
+        return gates.gelu_tanh(input)
     raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
 def _silu_curvature(input: Any) -> Any:
-    s = sigmoid(input)
-    return s * (1 - s) * (2 + input * (1 - 2 * s))
+    x = _near(input, 1000.0)
+    s, r = logistic(x), logistic(-x)
+    return s * r * (2 + x * (r - s))
 
 
 @op(input=lambda g, input: g * _silu_curvature(input))
 def silu_slope(input: Any) -> Any:
     """Return the derivative of silu, s (1 + x (1 - s)) with s = sigmoid(x)."""
-    x = wide(input)
-    s = np.exp(-x)
-    s += 1
-    s = np.reciprocal(s)
-    slope = 1 - s
-    slope *= x
-    slope += 1
-    slope *= s
-    return slope.astype(input.dtype, copy=False)
+    return gates.silu_slope(input)
 
 
 @op(input=lambda g, input: g * silu_slope(input))
@@ -175,18 +185,25 @@ def silu(input: Any) -> Any:
     tensor([-0.2689,  1.7616])
     """
     floats("silu", input)
-    x = wide(input)
-    y = np.exp(-x)
-    y += 1
-    return np.divide(x, y).astype(input.dtype, copy=False)
+    return gates.silu(input)
 
 
-def _mish_slope(input: Any) -> Any:
-    t = tanh(softplus(input))
-    return t + input * sigmoid(input) * (1 - t * t)
+def _mish_curvature(input: Any) -> Any:
+    # y = x T with T' = 4 r^2 s q^2, q = 1 / (1 + r^2), T'' = T' (r - 2 s + 4 r^2 s q)
+    x = _near(input, 1000.0)
+    s, r = logistic(x), logistic(-x)
+    q = 1 / (1 + r * r)
+    part = 4 * r * s * (q * q)  # T' / r, which is not subnormal as early
+    return r * (2 * part + x * part * (r - 2 * s + 4 * (r * r) * s * q))
 
 
-@op(input=lambda g, input: g * _mish_slope(input))
+@op(input=lambda g, input: g * _mish_curvature(input))
+def mish_slope(input: Any) -> Any:
+    """Return the derivative of mish."""
+    return gates.mish_slope(input)
+
+
+@op(input=lambda g, input: g * mish_slope(input))
 def mish(input: Any) -> Any:
     """Return input * tanh(softplus(input)).
 
@@ -197,8 +214,7 @@ def mish(input: Any) -> Any:
     tensor([-0.3034,  1.9440])
     """
     floats("mish", input)
-    x = wide(input)
-    return (x * np.tanh(_softplus(x))).astype(input.dtype, copy=False)
+    return gates.mish(input)
 
 
 def glu(input: Any, dim: int = -1) -> Any:
@@ -257,7 +273,7 @@ def _softplus(x: ndarray) -> ndarray:
 
 
 @op(input=lambda g, input, beta, threshold: bend(g, input * beta - threshold,
-                                                 sigmoid(input * beta)))
+                                                 logistic(input * beta)))
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """Return log(1 + exp(beta * input)) / beta, a smooth relu.
 
@@ -273,7 +289,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return np.where(scaled > threshold, x, _softplus(scaled) / beta).astype(input.dtype, copy=False)
 
 
-@op(input=lambda g, input: g * sigmoid(-input), shown="LogSigmoidBackward0")
+@op(input=lambda g, input: g * logistic(-input), shown="LogSigmoidBackward0")
 def logsigmoid(input: Any) -> Any:
     """Return log(sigmoid(input)) = -softplus(-input), exact also where sigmoid is 0 in floats.
 

@@ -203,7 +203,9 @@ def hardswish(input: Any) -> Any:
     tensor([-0.0000, 0.6667, 4.0000])
     """
     floats("hardswish", input)
-    return input * np.clip(input + 3, 0, 6) / 6
+    gate = np.clip(input + 3, 0, 6)
+    gate /= 6
+    return input * gate
 
 
 @op(input=lambda g, input, threshold: where(input <= threshold, 0.0, g))

@@ -6,7 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from minigrad.kernels.special import erf, erfinv, gelu, gelu_slope
+from minigrad.kernels.normal import gelu, gelu_slope
+from minigrad.kernels.special import erf, erfinv
 
 RNG = np.random.default_rng(0)
 POINTS = np.concatenate([

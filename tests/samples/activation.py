@@ -9,9 +9,12 @@ SAMPLES = numbered([
     *[S(F + name, A(2, 3)) for name in
       ("gelu", "silu", "mish", "softplus", "logsigmoid", "sigmoid", "tanh", "tanhshrink")],
     S(F + "softsign", A(2, 3, **KINKS)),
-    S(F + "gelu", A(2, 3), approximate="tanh", covers="gelu"),
+    S(F + "gelu", A(2, 3), approximate="tanh", covers="gelu gelu_tanh_slope"),
     S(F + "gelu", A(6, low=-8.0, high=8.0), covers="gelu gelu_slope"),
+    S(F + "gelu", A(6, low=-8.0, high=8.0), approximate="tanh", covers="gelu gelu_tanh_slope"),
     S(F + "gelu", A(), covers="gelu"),
+    S(F + "mish", A(6, low=-8.0, high=8.0), covers="mish mish_slope"),
+    S(F + "logsigmoid", A(6, low=-8.0, high=8.0), covers="logsigmoid logistic"),
     S(F + "silu", A(6, low=-8.0, high=8.0), covers="silu silu_slope"),
     S(F + "softplus", A(2, 3, low=-1.5, high=1.5), 3.0, 9.0, covers="softplus bend"),
     S(F + "softplus", A(3, low=0.5, high=1.0), 2.0, 0.5),

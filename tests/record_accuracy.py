@@ -1,0 +1,49 @@
+"""Record torch's results on hard inputs, and the right ones: tests/data/accuracy_<table>.npz.
+
+Run with torch 2.13 installed, from the root: python tests/record_accuracy.py [TABLE ...]
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT.parent))
+
+
+def activations(torch: Any) -> dict[str, np.ndarray]:
+    """Return torch's values and slopes at the points, and references as sums of two floats."""
+    from tests.accuracy import DTYPES
+    from tests.accuracy.activations import FUNCTIONS, ORDERS, evaluate, points, reference
+
+    arrays: dict[str, np.ndarray] = {}
+    for function in FUNCTIONS:
+        for dtype in DTYPES:
+            found = evaluate(function.call, torch, dtype)
+            arrays[f"{function.call}/{dtype}"] = np.stack(found)
+        for order in range(max(ORDERS.values())):
+            pairs = [reference(function.call, x, order) for x in points("float64").tolist()]
+            arrays[f"{function.call}/{order}"] = np.array(pairs)
+    return arrays
+
+
+TABLES = {"activations": activations}
+
+
+def main(chosen: list[str]) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    for name in chosen or TABLES:
+        arrays = {"torch": np.array(torch.__version__), **TABLES[name](torch)}
+        np.savez_compressed(ROOT / "data" / f"accuracy_{name}.npz", **arrays)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
