@@ -82,6 +82,8 @@ from .ops.special import (
     acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, deg2rad, exp2, expm1, hypot, log10,
     log1p, log2, logaddexp, logaddexp2, logit, rad2deg, rsqrt, sin, sinc, sinh, tan, xlogy,
 )
+from .ops.bessel import i0
+from .ops.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from .ops.special import acos as arccos
 from .ops.special import acosh as arccosh
 from .ops.special import asin as arcsin
@@ -162,17 +164,28 @@ from .ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from .ops.adaptive_pool import adaptive_avg_pool1d
 from .ops.softmax import log_softmax, softmax
 from .ops.bilinear import bilinear
+from .ops.embedding import embedding_renorm_
+from .ops.embedding_bag import embedding_bag_parts as embedding_bag
+from .ops.grid import affine_grid_generator, grid_sampler, grid_sampler_2d, grid_sampler_3d
 from .ops.distance import pdist
 from .ops.rearrange import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from .ops.recurrent import (
+    gru, gru_cell, lstm, lstm_cell, rnn_relu, rnn_relu_cell, rnn_tanh, rnn_tanh_cell,
+)
 from ._functions import (
     _assert, abs_, acos_, acosh_, addmv_, alpha_dropout, alpha_dropout_, arccos_, arccosh_,
     arcsin_, arcsinh_, arctan_, arctanh_, asin_, asinh_, atan_, atanh_, batch_norm, ceil_, celu_,
     clamp_, clamp_max_, clamp_min_, clip_, cos_, cosh_, deg2rad_, detach_, dropout, dropout_,
     embedding, erf_, erfc_, exp2_, exp_, expm1_, feature_alpha_dropout, feature_alpha_dropout_,
     feature_dropout, feature_dropout_, fill_, fix_, floor_, frac_, gcd_, index_put_,
-    instance_norm, lcm_, log10_, log1p_, log2_, log_, logit_, nan_to_num_, neg_, negative_,
+    i0_, instance_norm, lcm_, log10_, log1p_, log2_, log_, logit_, nan_to_num_, neg_, negative_,
     rad2deg_, reciprocal_, relu_, round_, rrelu_, rsqrt_, selu_, sigmoid_, sin_, sinc_, sinh_,
     sqrt_, square_, tan_, tanh_, threshold_, trunc_, xlogy_, zero_,
+)
+from ._functions_nn import (
+    adaptive_max_pool1d, binary_cross_entropy_with_logits, constant_pad_nd, conv_tbc,
+    cosine_embedding_loss, hinge_embedding_loss, kl_div, margin_ranking_loss,
+    max_pool1d_with_indices, native_channel_shuffle, poisson_nll_loss, triplet_margin_loss,
 )
 
 # ---- processors
@@ -190,10 +203,10 @@ nan = inf - inf
 pi = 3.141592653589793
 newaxis = None
 
-_LAZY = ("nn", "optim", "utils", "viz")
+_LAZY = ("special", "nn", "optim", "utils", "viz")
 
 if _TYPE_CHECKING:
-    from . import nn, optim, utils, viz
+    from . import nn, optim, special, utils, viz
     from ._summary import summary
 
 

@@ -52,6 +52,7 @@ floor_ = Tensor.floor_
 frac_ = Tensor.frac_
 gcd_ = Tensor.gcd_
 index_put_ = Tensor.index_put_
+i0_ = Tensor.i0_
 lcm_ = Tensor.lcm_
 log10_ = Tensor.log10_
 log1p_ = Tensor.log1p_

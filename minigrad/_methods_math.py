@@ -9,6 +9,7 @@ import numpy as np
 from ._methods import _inplace
 from .ops import (
     arithmetic,
+    bessel,
     bits,
     choose,
     compare,
@@ -16,6 +17,7 @@ from .ops import (
     elementwise,
     errorfunction,
     extremes,
+    gamma,
     piecewise,
     reduce,
     search,
@@ -123,6 +125,24 @@ class MathMethods:
     true_divide_ = _inplace(elementwise.div)
 
     # ---- special
+    lgamma = gamma.lgamma
+    lgamma_ = _inplace(gamma.lgamma)
+    digamma = gamma.digamma
+    digamma_ = _inplace(gamma.digamma)
+    polygamma_ = _inplace(gamma._polygamma)
+    igamma = gamma.igamma
+    igamma_ = _inplace(gamma.igamma)
+    igammac = gamma.igammac
+    igammac_ = _inplace(gamma.igammac)
+    i0 = bessel.i0
+    i0_ = _inplace(bessel.i0)
+    mvlgamma = gamma.mvlgamma
+    mvlgamma_ = _inplace(gamma.mvlgamma)
+
+    def polygamma(self, n: int) -> Any:
+        """See `minigrad.polygamma`."""
+        return gamma.polygamma(n, self)
+
     exp2 = special.exp2
     exp2_ = _inplace(special.exp2)
     expm1 = special.expm1
