@@ -32,7 +32,15 @@ def activations(torch: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-TABLES = {"activations": activations}
+def norms(torch: Any) -> dict[str, np.ndarray]:
+    """Return torch's results and gradients."""
+    from tests.accuracy.norms import CASES, NORMS, evaluate
+
+    return {f"{name}/{case}/{key}": value for name, norm in NORMS.items() for case in CASES
+            for key, value in evaluate(norm, CASES[case], torch).items()}
+
+
+TABLES = {"activations": activations, "norms": norms}
 
 
 def main(chosen: list[str]) -> None:

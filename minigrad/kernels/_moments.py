@@ -3,6 +3,7 @@
 Float32 products are summed by BLAS over pieces of PIECE elements and the pieces in float64. The
 variance is E[x^2] - E[x]^2 where that loses less than two bits; elsewhere the sums are taken
 again about a shift close to the mean, and where even these overflow or underflow, in float64.
+Float64 values beyond 1e153, whose squares overflow, have an infinite variance.
 """
 
 from __future__ import annotations
@@ -51,6 +52,14 @@ def dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return total
 
 
+def fine_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return `dots`, of float32 also where the products are subnormal and have lost digits."""
+    total = dots(a, b)
+    if a.dtype == np.float32 and largest(total) < _TINY and not (total < -_TINY).any():
+        return dots(a.astype(np.float64), b.astype(np.float64))
+    return total
+
+
 def sums(a: np.ndarray) -> np.ndarray:
     """Return the sums over the last axis (..., L) as float64 (...)."""
     length = a.shape[-1]
@@ -94,7 +103,7 @@ def moments(x: np.ndarray, combine: Combine, spread: Combine, count: int, eps: f
     if (usual | (square < eps * 1e-9)).all():
         return Moments(mean, np.maximum(var, 0), mean)
     if not np.isfinite(mean).all():
-        mean = combine(x.sum(-1, dtype=np.float64)) / count
+        mean = combine((x.astype(np.float64) / count).sum(-1))
     nearby = mean.astype(x.dtype)
     shift = spread(nearby)
     centred = np.subtract(x, shift[..., None], out=scratch("centred", x.shape, x.dtype))
@@ -103,7 +112,8 @@ def moments(x: np.ndarray, combine: Combine, spread: Combine, count: int, eps: f
         centred = x.astype(np.float64) - shift[..., None]
         square = combine(dots(centred, centred)) / count
     rest = combine(sums(centred)) / count
-    return Moments(nearby + rest, np.maximum(square - rest * rest, 0), rest, shift)
+    var = np.where(np.isinf(square), np.inf, np.maximum(square - rest * rest, 0))
+    return Moments(nearby + rest, var, rest, shift)
 
 
 def shift_for(mean: np.ndarray, invstd: np.ndarray, dtype: np.dtype) -> np.ndarray | None:

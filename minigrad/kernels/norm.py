@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.kernels._blocks import BLOCK, each_block
-from minigrad.kernels._moments import dots, moments, shift_for, sums
+from minigrad.kernels._moments import fine_dots, moments, shift_for, sums
 from minigrad.kernels._row_norm import (
     layer_norm,
     layer_norm_backward,
@@ -44,6 +44,7 @@ __all__ = [
 
 Array = np.ndarray
 Needs = tuple[bool, bool, bool]
+_STEEP = 1e-15  # the square of 1 / std is just a normal number in float32
 
 
 class _Groups(NamedTuple):
@@ -171,7 +172,7 @@ def _gradients(
             part_x = part_x - shift[..., None]
             centre = spread(groups.total(sums(part_x)) / count)  # the digits `mean` has lost
         sum_g = groups.rows(sums(part_g))
-        sum_gxhat = groups.rows(dots(part_g, part_x))
+        sum_gxhat = groups.rows(fine_dots(part_g, part_x))
         sum_gxhat -= centre * sum_g
         sum_gxhat *= s
         db[block], dw[block] = sum_g, sum_gxhat
@@ -185,6 +186,8 @@ def _gradients(
         b *= s
         c = spread(groups.combine(sum_g)) * each
         c -= b * centre
+        if np.minimum.reduce(s, axis=None, initial=np.inf) < _STEEP:
+            part_x = part_x.astype(np.float64)  # in float32 b would be 0
         _combine(part_g, s if weight is None else s * w, part_x, b, c, dx[block])
 
     each_block(work, len(blocks), rows_x.size)
@@ -286,7 +289,7 @@ def frozen_norm_backward(
         shift = shift_for(mean, s, part.dtype)
         centred = part if shift is None else part - shift[:, None]
         centre = mean.astype(np.float64) - (0 if shift is None else shift)
-        dw = ((dots(grad, centred) - centre * sum_g) * s).sum(0).astype(kind)
+        dw = ((fine_dots(grad, centred) - centre * sum_g) * s).sum(0).astype(kind)
     if needs[2]:
         db = sum_g.sum(0).astype(kind)
     return dx, dw, db

@@ -30,11 +30,14 @@ def units(found: np.ndarray, high: np.ndarray, low: Any = 0.0) -> np.ndarray:
 
 
 def whole(found: np.ndarray, right: np.ndarray) -> float:
-    """Return the largest error in units of the last place of the largest right number."""
-    largest = np.abs(right[np.isfinite(right)]).max(initial=0).astype(found.dtype)
+    """Return the largest error in units of eps times the largest right number.
+
+    Such a unit is one to two units of that number's last place, or of the smallest normal number's.
+    """
+    info = np.finfo(found.dtype)
     finite = np.isfinite(right.astype(found.dtype))
     if not np.array_equal(np.isfinite(found), finite):
         return np.inf
+    largest = max(np.abs(right[finite]).max(initial=0), np.longdouble(info.tiny))
     difference = np.abs(found[finite].astype(np.longdouble) - right[finite])
-    unit = np.spacing(np.maximum(largest, np.finfo(found.dtype).tiny)).astype(np.longdouble)
-    return float((difference / unit).max(initial=0))
+    return float(difference.max(initial=0) / (largest * info.eps))
