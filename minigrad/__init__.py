@@ -1,6 +1,7 @@
 """minigrad: PyTorch's tensors, autograd and nn on NumPy alone. `import minigrad as torch`.
 
-Re-exports only, one section per family. `nn`, `optim`, `utils` and `viz` load when first used.
+Re-exports only, one section per family. `nn`, `optim`, `testing`, `utils` and `viz` load when first
+used.
 """
 
 # ruff: noqa: F401, I001 - re-exports, in packed lines
@@ -36,6 +37,11 @@ from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
 )
+
+# ---- compilers (there is none), hints
+from . import compiler, jit
+from ._hints import get_hints, set_hints
+from .compiler import compile
 
 # ---- creation
 from .ops.create import (
@@ -110,9 +116,17 @@ from .ops.products import (
     addbmm, addmm, addmv, addr, baddbmm, chain_matmul, ger, inner, kron, outer, tensordot, trace,
 )
 from . import linalg
-from .ops.decompose import pinv as pinverse
+from .ops.cross import cross, vander
+from .ops.decompose import qr_by_some as qr
+from .ops.lu import lu_legacy as lu
+from .ops.lu import lu_solve_legacy as lu_solve
+from .ops.lu import lu_unpack
+from .ops.matrix_functions import ormqr
+from .ops.rank import pinverse
+from .ops.triangular import cholesky_inverse, cholesky_solve, triangular_solve
+from .ops.triangular import lower_or_upper as cholesky
 from .ops.decompose import slogdet_pair as slogdet
-from .ops.decompose import svd_by_columns as svd
+from .ops.spectral import svd_by_columns as svd
 
 # ---- reductions
 from .ops.cumulative import cummax, cummin, cumprod, cumsum, diff, logcumsumexp, prod
@@ -157,6 +171,7 @@ from .ops.activation import celu, selu
 from .ops.conv import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
 )
+from .ops.ctc import ctc_loss_by_number as ctc_loss
 from .ops.distance import cosine_similarity, pairwise_distance
 from .ops.norm import group_norm, layer_norm, rms_norm
 from .ops.piecewise import hardshrink, prelu, relu, rrelu, threshold
@@ -203,10 +218,10 @@ nan = inf - inf
 pi = 3.141592653589793
 newaxis = None
 
-_LAZY = ("special", "nn", "optim", "utils", "viz")
+_LAZY = ("special", "nn", "optim", "testing", "utils", "viz")
 
 if _TYPE_CHECKING:
-    from . import nn, optim, special, utils, viz
+    from . import nn, optim, special, testing, utils, viz
     from ._summary import summary
 
 

@@ -1,22 +1,30 @@
-"""`Parameter` and `Buffer`: the tensors that a Module registers when they are assigned to it."""
+"""`Parameter` and `Buffer`: the tensors that a Module registers when they are assigned to it.
+
+Their uninitialised forms, which lazy modules hold until the first call, know a dtype but no shape.
+"""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from .. import _dtype
+from .._device import device as Device
+from .._device import to_device
 from ..engine import wrap
 from ..ops.create import empty
 from ..tensor import Tensor
 from ..versions import storage_of
 
-__all__ = ["Buffer", "Parameter", "is_lazy"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
 
 def is_lazy(param: Any) -> bool:
-    """Return False: every parameter has its shape from the start."""
-    if not isinstance(param, Tensor):
-        raise TypeError(f"is_lazy: expected a Tensor, got {type(param).__name__}")
-    return False
+    """Tell whether a parameter or buffer still waits for its shape (see `LazyModuleMixin`)."""
+    return isinstance(param, UninitializedTensorMixin)
 
 
 class Parameter(Tensor):
@@ -94,3 +102,179 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         made.persistent = persistent
         return made
 
+
+class UninitializedTensorMixin:
+    """The part that a parameter and a buffer without a shape share.
+
+    It has a dtype and says whether it wants a gradient. Everything that needs values raises
+    ValueError, `shape` RuntimeError, until `materialize` is called.
+    """
+
+    cls_to_become: type[Any] = Tensor
+    _kind: _dtype.dtype
+    _wanted: bool
+
+    def __init__(self, requires_grad: bool, device: Device | str | None,
+                 dtype: _dtype.dtype | None) -> None:
+        to_device(device)
+        self._kind = _dtype.get_default_dtype() if dtype is None else _dtype.to_dtype(dtype)
+        self.requires_grad_(requires_grad)
+
+    @property
+    def _data(self) -> Any:
+        raise ValueError("Attempted to use an uninitialized parameter: its shape is known after "
+                         "the first call of its lazy module. Call the module with a dummy batch "
+                         "first, or materialize(shape)")
+
+    @property
+    def shape(self) -> Any:
+        """Raise RuntimeError: the shape is not known yet."""
+        raise RuntimeError("Can't access the shape of an uninitialized parameter or buffer: it is "
+                           "known after the first call of its lazy module. A lazy module's "
+                           "state_dict from before that call loads only into another such module")
+
+    @property
+    def dtype(self) -> _dtype.dtype:
+        """The element type that the values will have."""
+        return self._kind
+
+    @property
+    def data(self: Any) -> Any:
+        """The parameter itself: there is no memory to share."""
+        return self
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._kind = value.dtype
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether the values will want a gradient."""
+        return self._wanted
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    is_leaf = True
+
+    def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
+        """Say whether the values will want a gradient."""
+        if requires_grad and not self._kind.is_floating_point:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients, not "
+                               f"{self._kind}")
+        self._wanted = requires_grad
+        return self
+
+    def is_floating_point(self) -> bool:
+        """Tell whether the values will be floats."""
+        return self._kind.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Return False."""
+        return False
+
+    def size(self) -> _dtype.Size:
+        """Return what PyTorch does: the size of an empty tensor."""
+        return _dtype.Size([0])
+
+    def _typed(self: Any, kind: _dtype.dtype) -> Any:
+        return self if kind is self._kind else type(self)(self._wanted, None, kind)
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Return an uninitialised parameter or buffer of another dtype; see `Tensor.to`."""
+        return self._typed(wrap(np.empty(0, self._kind.numpy), None).to(*args, **kwargs).dtype)
+
+    def half(self) -> Any:
+        """Return it with dtype float16."""
+        return self._typed(_dtype.float16)
+
+    def float(self) -> Any:
+        """Return it with dtype float32."""
+        return self._typed(_dtype.float32)
+
+    def double(self) -> Any:
+        """Return it with dtype float64."""
+        return self._typed(_dtype.float64)
+
+    def cpu(self: Any) -> Any:
+        """Return it: everything is on the CPU."""
+        return self
+
+    def copy_(self: Any, other: Any, non_blocking: bool = False) -> Any:
+        """Copy from another uninitialised one, which changes nothing; RuntimeError otherwise."""
+        if not is_lazy(other):
+            raise RuntimeError("copy_: an uninitialized parameter has no memory to copy into; "
+                               "materialize(shape) it first")
+        return self
+
+    def register_hook(self, hook: Any) -> Any:
+        """Raise ValueError: hooks need the tensor that will be there."""
+        return self._data
+
+    def share_memory_(self) -> Any:
+        """Raise RuntimeError: there is no memory yet."""
+        raise RuntimeError("Can't share memory on an uninitialized parameter or buffer. Call the "
+                           "module with a dummy batch first")
+
+    def materialize(self: Any, shape: int | Sequence[int], device: Device | str | None = None,
+                    dtype: _dtype.dtype | None = None) -> None:
+        """Become a Parameter (a tensor) of this shape, whose values are not set; same object.
+
+        Args: shape: sizes, or one number; device: 'cpu' or None; dtype: default the own one.
+        """
+        to_device(device)
+        kind = self._kind if dtype is None else _dtype.to_dtype(dtype)
+        sizes = (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
+        wanted = self._wanted
+        del self._kind, self._wanted
+        self.__class__ = self.cls_to_become
+        self._data = np.empty(sizes, kind.numpy)
+        self.requires_grad_(wanted)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self._wanted, None, self._kind)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self._wanted, None, self._kind)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc, override]
+    """A parameter whose shape is not known yet; `materialize(shape)` makes it a Parameter.
+
+    Args: requires_grad: whether the values will want a gradient, default True; device: 'cpu' or
+    None; dtype: of the values to come.
+
+    >>> import minigrad as torch
+    >>> p = torch.nn.UninitializedParameter()
+    >>> p.materialize((2, 3))
+    >>> type(p).__name__, p.shape
+    ('Parameter', torch.Size([2, 3]))
+    """
+
+    cls_to_become = Parameter
+
+    def __init__(self, requires_grad: bool = True, device: Device | str | None = None,
+                 dtype: _dtype.dtype | None = None) -> None:
+        super().__init__(requires_grad, device, dtype)
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc, override]
+    """A buffer whose shape is not known yet; `materialize(shape)` makes it a tensor.
+
+    Args: as UninitializedParameter's, but requires_grad False by default; persistent: whether
+    `state_dict` will contain it, default True.
+    """
+
+    cls_to_become = Tensor
+
+    def __init__(self, requires_grad: bool = False, device: Device | str | None = None,
+                 dtype: _dtype.dtype | None = None, persistent: bool = True) -> None:
+        super().__init__(requires_grad, device, dtype)
+        self.persistent = persistent
+        self._is_buffer = True

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import _random, views
+from .._hints import hint, hints
 from ..engine import op
+from ..modes import state
 from .shape import squeeze, unsqueeze
 
 ndarray = np.ndarray
@@ -79,6 +81,9 @@ def _run(function: Any, input: Any, p: float, training: bool, inplace: bool, *op
     check_p(p)
     if not training or p == 0 or not input._data.size:
         return input
+    if hints.on and not state.grad:
+        hint("dropout", "dropout is active under no_grad: results are random. Call model.eval() "
+             "(or use `with model.evaluating():`) unless that is wanted.", stacklevel=4)
     if inplace:
         return views.inplace(function, (input, p, *options))
     return function(input, p, *options)

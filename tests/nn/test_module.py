@@ -61,10 +61,10 @@ def test_assignment_replaces_kind():
     assert "offset" in net._parameters
     net.head = nn.Parameter(torch.ones(1))
     assert "head" not in net._modules
-    net.scale = nn.Identity()
-    assert "scale" not in net._parameters
+    with pytest.raises(TypeError, match="'Identity' as parameter 'scale'"):
+        net.scale = nn.Identity()
     net.scale = None
-    assert net._modules["scale"] is None
+    assert net._parameters["scale"] is None
     net.plain = torch.ones(2)
     assert "plain" in vars(net)
     net.plain = nn.Parameter(torch.ones(2))

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...engine import op, wrap
 from ...modes import state
 from ...tensor import Tensor
@@ -33,24 +35,24 @@ class Boundary:
         self.at_inputs: list[int] | None = None  # positions of inputs that require grad
         self.at_outputs: list[int] = []
         self.inputs = self.outputs = 0
+        self.idle: dict[int, Any] = {}  # the gradients of inputs that do not require one
         self.arrived: set[int] = set()
         self.grad_output: tuple[Any, ...] | None = None
 
     @classmethod
-    def of(cls, module: Any, everywhere: list[tuple[int, Hook]],
-           everywhere_pre: list[tuple[int, Hook]]) -> Boundary | None:
+    def of(cls, module: Any, hooks: list[Hook], pre_hooks: list[Hook]) -> Boundary | None:
         """Return the boundary of a call, None if no hook or no tape would see it."""
-        hooks = [hook for _, hook in everywhere] + list(module._backward_hooks.values())
-        pre_hooks = [hook for _, hook in everywhere_pre]
-        pre_hooks += module._backward_pre_hooks.values()
         return cls(module, hooks, pre_hooks) if (hooks or pre_hooks) and state.grad else None
 
     def enter(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Put the positional inputs on the tape of the module's beginning."""
         self.inputs = len(args)
-        found, args = _pass_through(args, self.begin)
+        found, passed = _pass_through(args, self.begin)
         self.at_inputs = found or None
-        return args
+        if found:  # as in PyTorch, hooks see zeros for the other tensors
+            self.idle = {i: wrap(np.zeros(a._data.shape, a._data.dtype), None)
+                         for i, a in enumerate(args) if isinstance(a, Tensor) and i not in found}
+        return passed
 
     def leave(self, result: Any) -> Any:
         """Put the outputs on the tape of the module's end."""
@@ -76,11 +78,11 @@ class Boundary:
         self.arrived.clear()
         shown = tuple(given)
         for hook in self.pre_hooks:
-            shown = _checked(hook(self.module, shown), shown)
+            shown = _checked(hook(self.module, shown), shown, "grad_output")
         self.grad_output = shown
         if self.at_inputs is None:
             self.end_without_inputs()
-        return _unwrapped(shown, self.at_outputs, gradients)
+        return _unwrapped(shown, given, self.at_outputs, gradients)
 
     def end_without_inputs(self) -> None:
         """Run the hooks at once: no input will ever receive a gradient."""
@@ -100,13 +102,13 @@ class Boundary:
         if self.grad_output is None:  # not through the outputs: a second derivative
             return gradients
         grad_output, self.grad_output = self.grad_output, None
-        given: list[Any] = [None] * self.inputs
+        given: list[Any] = [self.idle.get(i) for i in range(self.inputs)]
         for k, position in enumerate(positions):
             given[position] = _tensor(gradients[k])
         shown = tuple(given)
         for hook in self.hooks:
-            shown = _checked(hook(self.module, shown, grad_output), shown)
-        return _unwrapped(shown, positions, gradients)
+            shown = _checked(hook(self.module, shown, grad_output), shown, "grad_input")
+        return _unwrapped(shown, given, positions, gradients)
 
 
 def _pass_through(values: tuple[Any, ...], side: Hook) -> tuple[list[int], tuple[Any, ...]]:
@@ -127,20 +129,39 @@ def _tensor(g: Any) -> Any:
     return g if isinstance(g, Tensor) else wrap(g, None)
 
 
-def _checked(changed: Any, before: tuple[Any, ...]) -> tuple[Any, ...]:
+def _checked(changed: Any, before: tuple[Any, ...], what: str) -> tuple[Any, ...]:
     """Return what a hook left: the gradients as they were, or its own, of the same number."""
     if changed is None:
         return before
-    changed = changed if isinstance(changed, tuple) else (changed,)
+    if isinstance(changed, Tensor):
+        raise RuntimeError(f"Backward hook returned a tensor: return a tuple with one entry per "
+                           f"{what}, or None")
     if len(changed) != len(before):
-        raise RuntimeError(f"Backward hook returned an invalid number of grad_input, got "
+        raise RuntimeError(f"Backward hook returned an invalid number of {what}, got "
                            f"{len(changed)}, but expected {len(before)}")
-    return changed
+    for new, old in zip(changed, before, strict=True):
+        if new is not None and old is not None:
+            if not isinstance(new, Tensor):
+                raise TypeError(f"Backward hook returned {type(new).__name__} in {what}: expected "
+                                f"a tensor or None")
+            if new.shape != old.shape:
+                raise RuntimeError(f"Backward hook has changed the size of a value in {what}: "
+                                   f"{list(old.shape)} became {list(new.shape)}")
+    return tuple(changed)
 
 
-def _unwrapped(shown: tuple[Any, ...], positions: list[int], like: Sequence[Any]) -> list[Any]:
-    """Return the gradients at `positions` in the form in which the engine gave them."""
-    chosen = [shown[p] for p in positions]
-    if any(isinstance(g, Tensor) for g in like):
-        return [like[k] if g is None else g for k, g in enumerate(chosen)]
-    return [like[k] if g is None else g._data for k, g in enumerate(chosen)]
+def _unwrapped(shown: tuple[Any, ...], given: list[Any], positions: list[int],
+               like: Sequence[Any]) -> list[Any]:
+    """Return the gradients at `positions` in the form in which the engine gave them.
+
+    A hook that puts None in place of a gradient stops it; where it saw None, the engine's goes on.
+    """
+    as_tensors = any(isinstance(g, Tensor) for g in like)
+    found = []
+    for p, own in zip(positions, like, strict=True):
+        g = shown[p]
+        if g is None:
+            found.append(own if given[p] is None else None)
+        else:
+            found.append(g if as_tensors else g._data)
+    return found

@@ -132,22 +132,25 @@ class ParameterDict(_NotCalled):
     def extra_repr(self) -> str:
         return "\n".join(_described(key, value, Tensor.type) for key, value in self.items())
 
+    def _named(self, key: Any) -> str:
+        if not isinstance(key, str):
+            raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a "
+                            f"string (type is '{type(key).__name__}')")
+        return key
+
     def __getitem__(self, key: str) -> Any:
-        if key not in self._keys:
+        if self._named(key) not in self._keys:
             raise AttributeError(f"'ParameterDict' object has no attribute '{key}': it has "
                                  f"{list(self._keys)}")
         return getattr(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str):
-            raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a "
-                            f"string (type is '{type(key).__name__}')")
+        setattr(self, self._named(key), _as_parameter(value))
         self._keys[key] = None
-        setattr(self, key, _as_parameter(value))
 
     def __delitem__(self, key: str) -> None:
         del self._keys[key]
-        delattr(self, key)
+        delattr(self, self._named(key))
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -164,6 +167,13 @@ class ParameterDict(_NotCalled):
     def __or__(self, other: Any) -> ParameterDict:
         made = self.copy()
         made.update(other)
+        return made
+
+    def __ror__(self, other: Any) -> Any:
+        if not hasattr(other, "copy"):
+            return NotImplemented
+        made = other.copy()  # what is on the left says what it becomes
+        made.update(self.items())
         return made
 
     def __ior__(self, other: Any) -> ParameterDict:

@@ -12,7 +12,7 @@ from typing import Any
 from ...autograd.graph import RemovableHandle
 from ...modes import no_grad
 from ...tensor import Tensor
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 
 _EXTRA = "_extra_state"
 
@@ -78,7 +78,7 @@ class State:
                                   keep_vars=keep_vars)
         for hook in list(self._state_dict_hooks.values()):
             changed = hook(self, destination, prefix, local)
-            if getattr(hook, "_returns_nothing", False):
+            if isinstance(hook, _InPlace):
                 if changed is not None:
                     raise RuntimeError("state_dict post-hook must return None")
             elif changed is not None:
@@ -89,7 +89,8 @@ class State:
                             keep_vars: bool) -> None:
         """Put this module's own entries into `destination` (override to save differently)."""
         for name, value in self._saved_tensors():
-            destination[prefix + name] = value if keep_vars else value.detach()
+            kept = keep_vars or is_lazy(value)
+            destination[prefix + name] = value if kept else value.detach()
         if _overridden(self, "get_extra_state"):
             destination[prefix + _EXTRA] = self.get_extra_state()
 
@@ -183,13 +184,14 @@ class State:
 
     def register_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, local_metadata)` after; it changes it in place."""
-        def call(*args: Any) -> Any:
-            return hook(*args)
-
-        call._returns_nothing = True  # type: ignore[attr-defined]
-        return RemovableHandle(self._state_dict_hooks, call)
+        return RemovableHandle(self._state_dict_hooks, _InPlace(hook))
 
     def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Do the same with a hook that may return another state dict."""
+        if any(isinstance(each, _InPlace) and each.function is hook
+               for each in self._state_dict_hooks.values()):
+            raise RuntimeError("Cannot register the same function as the state dict post hook that "
+                               "was previously registered via register_state_dict_post_hook")
         return RemovableHandle(self._state_dict_hooks, hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
@@ -214,6 +216,16 @@ class _WithModule:
     """A load hook that gets the module first (holding the module here would be a cycle)."""
 
     function: Callable[..., None]
+
+
+@dataclass
+class _InPlace:
+    """A state_dict hook that changes the dict and must return None."""
+
+    function: Callable[..., None]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)  # type: ignore[func-returns-value]
 
 
 def _overridden(module: Any, name: str) -> bool:
@@ -244,6 +256,8 @@ def _take(module: Any, name: str, target: Tensor, key: str, value: Any,
     if not isinstance(value, Tensor):
         return (f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(value)}")
+    if is_lazy(target) or is_lazy(value):
+        return _take_lazy(target, key, value)
     if not target.ndim and value.shape == (1,):
         value = value[0]  # what files of PyTorch 0.3 hold for a 0-d tensor
     if value.shape != target.shape:
@@ -262,3 +276,14 @@ def _take(module: Any, name: str, target: Tensor, key: str, value: Any,
                 f"{target.shape} and whose dimensions in the checkpoint are {value.shape}, an "
                 f"exception occurred : {error.args}.")
     return None
+
+
+def _take_lazy(target: Tensor, key: str, value: Tensor) -> str | None:
+    """Do nothing if both sides wait for their shape; else one side's shape is missing."""
+    if not is_lazy(target):
+        _ = value.shape  # raises, and says why
+    if is_lazy(value):
+        return None
+    return (f'While copying the parameter named "{key}": the model\'s is uninitialized; '
+            f"materialize({tuple(value.shape)}) it first, or derive the module from "
+            f"LazyModuleMixin")

@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from ..._hints import hint, hints
 from ...engine import wrap
+from ...modes import state
 from ...tensor import Tensor
 from ...views import wrote
 from .. import functional as F
 from .. import init
-from ..parameter import Parameter
+from ..parameter import Parameter, UninitializedBuffer
 from ._make import made
+from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d",
+           "LazyBatchNorm3d", "SyncBatchNorm"]
 
 
 class _NormBase(Module):
@@ -69,10 +73,25 @@ class _NormBase(Module):
     def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError(f"{type(self).__name__}: define _check_input_dim(input)")
 
+    def _channels(self, input: Tensor) -> int:
+        """Return the number of channels that the input has."""
+        self._check_input_dim(input)
+        return input.shape[1]
+
     def extra_repr(self) -> str:
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
                 f"affine={self.affine}, bias={self.bias is not None}, "
                 f"track_running_stats={self.track_running_stats}")
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str,
+                              local_metadata: dict[str, Any], *rest: Any) -> None:
+        """Load; files from before version 2 have no num_batches_tracked."""
+        key = prefix + "num_batches_tracked"
+        old = (local_metadata.get("version") or 0) < 2
+        if old and self.track_running_stats and key not in state_dict:
+            count = self.num_batches_tracked
+            state_dict[key] = wrap(np.zeros((), np.int64), None) if count is None else count
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 
 class _BatchNorm(_NormBase):
@@ -109,6 +128,10 @@ class _BatchNorm(_NormBase):
         mean, var = self.running_mean, self.running_var
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training:
+            if hints.on and not state.grad:
+                hint("batch_norm", f"{type(self).__name__} is in training mode under no_grad: it "
+                     f"uses the batch's statistics and changes the running ones. Call model.eval() "
+                     f"(or use `with model.evaluating():`) unless that is wanted.", stacklevel=4)
             if self.track_running_stats:
                 factor = self._next_factor()
             else:
@@ -116,15 +139,35 @@ class _BatchNorm(_NormBase):
         return F.batch_norm(input, mean, var, self.weight, self.bias,
                             self.training or (mean is None and var is None), factor, self.eps)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str,
-                              local_metadata: dict[str, Any], *rest: Any) -> None:
-        """Load; files from before version 2 have no num_batches_tracked."""
-        key = prefix + "num_batches_tracked"
-        old = (local_metadata.get("version") or 0) < 2
-        if old and self.track_running_stats and key not in state_dict:
-            count = self.num_batches_tracked
-            state_dict[key] = wrap(np.zeros((), np.int64), None) if count is None else count
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+class _LazyNormBase(LazyModuleMixin, _NormBase):
+    """A normalisation that takes num_features from its first input."""
+
+    def __init__(self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True, device: Any = None, dtype: Any = None, *,
+                 bias: bool = True) -> None:
+        super().__init__(0, eps, momentum, False, False, device, dtype)
+        self.affine, self.track_running_stats = affine, track_running_stats
+        names = ["weight", "bias"] if bias else ["weight"]
+        self._wait(dtype, device, None, *(names if affine else ()))
+        if track_running_stats:
+            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
+            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
+            self.num_batches_tracked = wrap(np.zeros((), np.int64), None)
+
+    def reset_parameters(self) -> None:
+        """Set the first values, if the shapes are known."""
+        if self.num_features and not self.has_uninitialized_params():
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Take num_features from the channels of the input."""
+        if self.has_uninitialized_params():
+            shape = (self._channels(input),)
+            self.num_features = shape[0]
+            self._materialize(weight=shape, bias=shape, running_mean=shape, running_var=shape)
+        else:  # they were loaded, or there are none
+            self.num_features = self._channels(input)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -177,3 +220,81 @@ class BatchNorm3d(_BatchNorm):
     """
 
     _ranks = (5,)
+
+
+class LazyBatchNorm1d(_LazyNormBase, _BatchNorm):
+    """Be a BatchNorm1d that takes num_features from its first input; see LazyModuleMixin."""
+
+    cls_to_become = BatchNorm1d
+    _ranks = BatchNorm1d._ranks
+
+
+class LazyBatchNorm2d(_LazyNormBase, _BatchNorm):
+    """Be a BatchNorm2d that takes num_features from its first input; see LazyModuleMixin."""
+
+    cls_to_become = BatchNorm2d
+    _ranks = BatchNorm2d._ranks
+
+
+class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
+    """Be a BatchNorm3d that takes num_features from its first input; see LazyModuleMixin."""
+
+    cls_to_become = BatchNorm3d
+    _ranks = BatchNorm3d._ranks
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Be a BatchNorm of any rank under the name that nets for several processes use.
+
+    In one process its statistics are the batch's, so that it computes what BatchNorm1d to 3d do;
+    PyTorch refuses it on the CPU.
+    Args: process_group: None, ValueError for anything else; the others: see BatchNorm2d.
+    Shape: (N, C, *). ValueError for fewer dimensions, or none channels.
+
+    >>> import minigrad as torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    >>> torch.nn.SyncBatchNorm.convert_sync_batchnorm(net)(torch.ones(4, 2)).shape
+    torch.Size([4, 3])
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+                 affine: bool = True, track_running_stats: bool = True, process_group: Any = None,
+                 device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
+        _one_process(process_group)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype,
+                         bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"expected at least 2D input (got {input.ndim}D input): SyncBatchNorm "
+                             f"takes the channels in dim 1, input shape {tuple(input.shape)}")
+        if not input.shape[1]:
+            raise ValueError("SyncBatchNorm number of input channels should be non-zero: input "
+                             f"shape {tuple(input.shape)}")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """Return the module with each BatchNorm inside replaced by a SyncBatchNorm.
+
+        They share parameters, statistics and modes. A BatchNorm itself gives a new module, anything
+        else is changed in place and returned.
+        """
+        _one_process(process_group)
+        made = module
+        if isinstance(module, _BatchNorm):
+            made = cls(module.num_features, module.eps, module.momentum, module.affine,
+                       module.track_running_stats, process_group, bias=module.bias is not None)
+            made.weight, made.bias = module.weight, module.bias
+            made.running_mean, made.running_var = module.running_mean, module.running_var
+            made.num_batches_tracked = module.num_batches_tracked
+            made.training = module.training
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
+
+
+def _one_process(process_group: Any) -> None:
+    if process_group is not None:
+        raise ValueError("SyncBatchNorm: process_group must be None: minigrad computes in one "
+                         "process, there is nobody to synchronise with")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -10,9 +12,32 @@ from typing import Any, TypeVar, overload
 from ._parameters import ParameterDict, ParameterList, pairs, position
 from .module import Module, indented
 
-__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+__all__ = ["Container", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 S = TypeVar("S", bound="_Row")
+
+
+class Container(Module):
+    """Hold modules under the names of keyword arguments: deprecated, subclass Module instead.
+
+    It warns (FutureWarning), and has no forward.
+
+    >>> import minigrad as torch
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     torch.nn.Container(act=torch.nn.ReLU())
+    Container(
+      (act): ReLU()
+    )
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        warnings.warn("`nn.Container` is deprecated. All that it does is in `nn.Module`: subclass "
+                      "that instead.", FutureWarning, stacklevel=2)
+        super().__init__()
+        for name, module in kwargs.items():
+            self.add_module(name, module)
 
 
 class _Row(Module):
@@ -48,21 +73,33 @@ class _Row(Module):
         return self
 
     def insert(self: S, index: int, module: Module) -> S:
-        """Put a module before position `index`, as `list.insert`, and return the container."""
+        """Put a module before position `index`, as `list.insert`, and return the container.
+
+        AssertionError for other types, IndexError outside, KeyError if the names are not '0', '1',
+        ...: moving them would rename the entries of state_dict.
+        """
         if not isinstance(module, Module):
             raise AssertionError(f"insert: module must be an nn.Module, got {type(module)}")
-        if not -len(self) <= index <= len(self):
+        if not -len(self) <= operator.index(index) <= len(self):
             raise IndexError(f"Index out of range: {index} for a container of {len(self)}")
+        if index == len(self):
+            return self.append(module)
         modules = list(self._modules.values())
+        if list(self._modules) != [str(i) for i in range(len(modules))]:
+            raise KeyError(f"insert: the modules have names of their own, {list(self._modules)}: "
+                           f"build a new Sequential(OrderedDict(...))")
         modules.insert(index, module)
         self._renumber(modules)
         return self
 
-    def pop(self, key: int) -> Any:
-        """Remove the module at a position and return it."""
-        module = self._modules[self._name_at(key)]
+    def __getitem__(self, index: int | slice) -> Any:
+        raise NotImplementedError
+
+    def pop(self, key: int | slice) -> Any:
+        """Remove the module at a position (a container of modules for a slice) and return it."""
+        found = self[key]
         del self[key]
-        return module
+        return found
 
 
 class Sequential(_Row):

@@ -11,9 +11,12 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from ._make import initialise, made, ntuple
+from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+           "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d",
+           "LazyConvTranspose3d"]
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -48,12 +51,15 @@ class _ConvNd(Module):
         self.groups, self.padding_mode = groups, padding_mode
         _check(self)
         self._reversed_padding_repeated_twice = _pad_widths(self)
-        ends = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        self.weight = made(ends[0], ends[1] // groups, *self.kernel_size, device=device,
-                           dtype=dtype)
+        self.weight = made(*self._weight_shape(), device=device, dtype=dtype)
         self.register_parameter(
             "bias", made(out_channels, device=device, dtype=dtype) if bias else None)
         initialise(self.reset_parameters, generator)
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        ends = self.out_channels, self.in_channels
+        first, second = reversed(ends) if self.transposed else ends
+        return first, second // self.groups, *self.kernel_size
 
     def reset_parameters(self) -> None:
         """Draw new values: U(-k, k), k = 1 / sqrt(inputs per output)."""
@@ -274,3 +280,96 @@ class ConvTranspose3d(_ConvTranspose):
     """
 
     dims = 3
+
+
+class _LazyConvNd(LazyModuleMixin, _ConvNd):
+    """A convolution that takes in_channels from its first input."""
+
+    def _start(self, out_channels: int, bias: bool, device: Any, dtype: Any,
+               generator: Generator | None) -> None:
+        self.out_channels = out_channels
+        self._wait(dtype, device, generator, "weight", *(["bias"] if bias else []))
+
+    def reset_parameters(self) -> None:
+        """Draw new values, if the shapes are known."""
+        if self.in_channels and not self.has_uninitialized_params():
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Take in_channels from the input."""
+        if not self.has_uninitialized_params():  # the weight was loaded
+            self.in_channels = self.weight.shape[not self.transposed]
+            self.in_channels *= 1 if self.transposed else self.groups
+            return
+        n = self.dims
+        if input.ndim not in (n + 1, n + 2):
+            raise RuntimeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to "
+                               f"{type(self).__name__}, but got input of size: {input.shape}")
+        channels = input.shape[-n - 1]
+        if channels % self.groups:
+            raise ValueError(f"in_channels must be divisible by groups: {channels} channels in the "
+                             f"input and {self.groups} groups")
+        self.in_channels = channels
+        self._materialize(weight=self._weight_shape(), bias=(self.out_channels,))
+
+
+class _LazyConv(_LazyConvNd, _Conv):
+    def __init__(self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None, *,
+                 generator: Generator | None = None) -> None:
+        super().__init__(0, 0, kernel_size, stride, padding, dilation, groups, False, padding_mode,
+                         device, dtype)
+        self._start(out_channels, bias, device, dtype, generator)
+
+
+class LazyConv1d(_LazyConv, Conv1d):
+    """Be a Conv1d that takes in_channels from its first input; see LazyModuleMixin."""
+
+    cls_to_become = Conv1d
+
+
+class LazyConv2d(_LazyConv, Conv2d):
+    """Be a Conv2d that takes in_channels from its first input; see LazyModuleMixin.
+
+    >>> import minigrad as torch
+    >>> layer = torch.nn.LazyConv2d(8, 3)
+    >>> layer(torch.ones(1, 3, 5, 5)).shape, layer
+    (torch.Size([1, 8, 3, 3]), Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1)))
+    """
+
+    cls_to_become = Conv2d
+
+
+class LazyConv3d(_LazyConv, Conv3d):
+    """Be a Conv3d that takes in_channels from its first input; see LazyModuleMixin."""
+
+    cls_to_become = Conv3d
+
+
+class _LazyConvTranspose(_LazyConvNd, _ConvTranspose):
+    def __init__(self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
+                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None, *,
+                 generator: Generator | None = None) -> None:
+        super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False,
+                         dilation, padding_mode, device, dtype)
+        self._start(out_channels, bias, device, dtype, generator)
+
+
+class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
+    """Be a ConvTranspose1d that takes in_channels from its first input; see LazyModuleMixin."""
+
+    cls_to_become = ConvTranspose1d
+
+
+class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
+    """Be a ConvTranspose2d that takes in_channels from its first input; see LazyModuleMixin."""
+
+    cls_to_become = ConvTranspose2d
+
+
+class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
+    """Be a ConvTranspose3d that takes in_channels from its first input; see LazyModuleMixin."""
+
+    cls_to_become = ConvTranspose3d

@@ -7,9 +7,10 @@ from typing import Any
 
 from ...tensor import Tensor
 from .. import functional as F
-from .batchnorm import _NormBase
+from .batchnorm import _LazyNormBase, _NormBase
 
-__all__ = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
+__all__ = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyInstanceNorm1d",
+           "LazyInstanceNorm2d", "LazyInstanceNorm3d"]
 
 
 class _InstanceNorm(_NormBase):
@@ -23,13 +24,20 @@ class _InstanceNorm(_NormBase):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype,
                          bias)
 
-    def _check_input_dim(self, input: Tensor) -> None:
+    def _channel_dim(self, input: Tensor) -> int:
+        """Return the dimension of the channels: 0 without a batch, else 1."""
         rank = self._unbatched
         if input.ndim not in (rank, rank + 1):
             raise ValueError(f"expected {rank}D or {rank + 1}D input (got {input.ndim}D input): "
                              f"{type(self).__name__} takes one sample (C, ...) or a batch "
                              f"(N, C, ...), input shape {tuple(input.shape)}")
-        dim = input.ndim - rank
+        return input.ndim - rank
+
+    def _channels(self, input: Tensor) -> int:
+        return input.shape[self._channel_dim(input)]
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        dim = self._channel_dim(input)
         if input.shape[dim] != self.num_features:
             if self.affine:
                 raise ValueError(
@@ -114,3 +122,27 @@ class InstanceNorm3d(_InstanceNorm):
     """
 
     _unbatched = 4
+
+
+class LazyInstanceNorm1d(_LazyNormBase, _InstanceNorm):
+    """Be an InstanceNorm1d that takes num_features from its first input; see LazyModuleMixin.
+
+    affine and track_running_stats are True by default, as in PyTorch, unlike InstanceNorm1d's.
+    """
+
+    cls_to_become = InstanceNorm1d
+    _unbatched = InstanceNorm1d._unbatched
+
+
+class LazyInstanceNorm2d(_LazyNormBase, _InstanceNorm):
+    """Be an InstanceNorm2d that takes num_features from its first input; see LazyInstanceNorm1d."""
+
+    cls_to_become = InstanceNorm2d
+    _unbatched = InstanceNorm2d._unbatched
+
+
+class LazyInstanceNorm3d(_LazyNormBase, _InstanceNorm):
+    """Be an InstanceNorm3d that takes num_features from its first input; see LazyInstanceNorm1d."""
+
+    cls_to_become = InstanceNorm3d
+    _unbatched = InstanceNorm3d._unbatched

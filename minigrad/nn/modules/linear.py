@@ -11,9 +11,10 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from ._make import initialise, made
+from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["Bilinear", "Identity", "Linear", "NonDynamicallyQuantizableLinear"]
+__all__ = ["Bilinear", "Identity", "LazyLinear", "Linear", "NonDynamicallyQuantizableLinear"]
 
 
 class Identity(Module):
@@ -127,3 +128,42 @@ class Bilinear(Module):
     def extra_repr(self) -> str:
         return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
                 f"out_features={self.out_features}, bias={self.bias is not None}")
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """Be a Linear that takes in_features from its first input; see LazyModuleMixin.
+
+    Args: out_features, bias, device, dtype, generator: see Linear. AssertionError if a loaded
+    weight does not fit the first input.
+
+    >>> import minigrad as torch
+    >>> layer = torch.nn.LazyLinear(2)
+    >>> layer(torch.ones(4, 3)).shape, layer
+    (torch.Size([4, 2]), Linear(in_features=3, out_features=2, bias=True))
+    """
+
+    cls_to_become = Linear
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None,
+                 *, generator: Generator | None = None) -> None:
+        super().__init__(0, 0, False, device, dtype)
+        self.out_features = out_features
+        self._wait(dtype, device, generator, "weight", *(["bias"] if bias else []))
+
+    def reset_parameters(self) -> None:
+        """Draw new values, if the shapes are known."""
+        if self.in_features and not self.has_uninitialized_params():
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Take in_features from the last dimension of the input."""
+        if self.has_uninitialized_params():
+            self.in_features = input.shape[-1]
+            self._materialize(weight=(self.out_features, self.in_features),
+                              bias=(self.out_features,))
+        elif not self.in_features:  # the weight was loaded
+            if input.shape[-1] != self.weight.shape[-1]:
+                raise AssertionError(f"The in_features inferred from input: {input.shape[-1]} is "
+                                     f"not equal to in_features from self.weight: "
+                                     f"{self.weight.shape[-1]}")
+            self.in_features = input.shape[-1]

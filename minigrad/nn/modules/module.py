@@ -1,25 +1,24 @@
 """`Module`, the base of all layers and nets: what it registers, and what a call does.
 
-Its parts: `_tree.py` lists parameters and submodules, `_state.py` saves and loads, `_hooks.py` runs
-hooks, `_notes.py` says in which layer an error arose.
+Its parts: `_tree.py` lists parameters and submodules, `_convert.py` changes all tensors at once,
+`_state.py` saves and loads, `_hooks.py` runs hooks, `_notes.py` says in which layer an error arose.
 """
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 import sys
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from ..._device import check_memory_format, device, memory_format, to_device
-from ..._dtype import dtype
-from ...modes import no_grad
+from ...compiler import compile
 from ...tensor import Tensor
 from ..parameter import Buffer, Parameter
+from ._convert import Convert
 from ._hooks import (
     CallHooks,
     call_hooked,
     everywhere,
+    register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -31,18 +30,17 @@ from ._hooks import (
 )
 from ._notes import annotate
 from ._state import State, _IncompatibleKeys
-from ._tree import Tree
 
-__all__ = ["Module", "_IncompatibleKeys", "register_module_buffer_registration_hook",
-           "register_module_forward_hook", "register_module_forward_pre_hook",
-           "register_module_full_backward_hook", "register_module_full_backward_pre_hook",
-           "register_module_module_registration_hook",
+__all__ = ["Module", "_IncompatibleKeys", "register_module_backward_hook",
+           "register_module_buffer_registration_hook", "register_module_forward_hook",
+           "register_module_forward_pre_hook", "register_module_full_backward_hook",
+           "register_module_full_backward_pre_hook", "register_module_module_registration_hook",
            "register_module_parameter_registration_hook"]
 
-M = TypeVar("M", bound="Module")
+T_destination = TypeVar("T_destination", bound=dict[str, Any])
 
 
-class Module(Tree, State, CallHooks):
+class Module(Convert, State, CallHooks):
     """Base of every layer and net: define `__init__` and `forward`, call it like a function.
 
     Tensors of type Parameter and Modules that are assigned to attributes are registered: they are
@@ -65,15 +63,24 @@ class Module(Tree, State, CallHooks):
     """
 
     training: bool
+    dump_patches = False  # has no effect, as in PyTorch
+    call_super_init = False  # True: `super().__init__()` passes its arguments to the next class
+    T_destination: ClassVar[Any] = T_destination
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (args or kwargs) and not self.call_super_init:
+            got = f"'{next(iter(kwargs))}'" if kwargs else f"{len(args)} positional argument(s)"
+            raise TypeError(f"{type(self).__name__}.__init__() got {got}: Module's own takes none "
+                            f"(call_super_init = True passes them to the next base class)")
         vars(self).update(
             training=True, _parameters={}, _buffers={}, _non_persistent_buffers_set=set(),
             _backward_pre_hooks={}, _backward_hooks={}, _forward_hooks={},
             _forward_hooks_with_kwargs={}, _forward_hooks_always_called={},
             _forward_pre_hooks={}, _forward_pre_hooks_with_kwargs={}, _state_dict_hooks={},
             _state_dict_pre_hooks={}, _load_state_dict_pre_hooks={},
-            _load_state_dict_post_hooks={}, _modules={})
+            _load_state_dict_post_hooks={}, _modules={}, _is_full_backward_hook=None)
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     # ---- calling
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -107,29 +114,43 @@ class Module(Tree, State, CallHooks):
         if isinstance(value, Parameter):
             self._forget(name, "_parameters", "parameters")
             self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            self._forget(name, "_modules", "module")
-            self._modules[name] = replaced(everywhere.on_module, self, name, value)
         elif name in own.get("_parameters", ()):
             if value is not None:
                 raise TypeError(f"cannot assign '{_kind(value)}' as parameter '{name}' "
                                 f"(torch.nn.Parameter or None expected)")
             self.register_parameter(name, None)
+        elif isinstance(value, Module):
+            self._forget(name, "_modules", "module")
+            self._modules[name] = replaced(everywhere.on_module, self, name, value)
         elif name in own.get("_modules", ()):
             if value is not None:
                 raise TypeError(f"cannot assign '{_kind(value)}' as child module '{name}' "
                                 f"(torch.nn.Module or None expected)")
             self._modules[name] = replaced(everywhere.on_module, self, name, None)
-        elif isinstance(value, Buffer):
-            self._forget(name, "_buffers", "buffer")
-            self.register_buffer(name, value, value.persistent)
-        elif name in own.get("_buffers", ()):
-            if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign '{_kind(value)}' as buffer '{name}' "
-                                f"(torch.nn.Buffer, torch.Tensor or None expected)")
-            self._buffers[name] = replaced(everywhere.on_buffer, self, name, value)
+        elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
+            self._set_buffer(name, value)
         else:
             super().__setattr__(name, value)
+
+    def _set_buffer(self, name: str, value: Any) -> None:
+        """Register a buffer that was assigned; one that is replaced stays persistent or not."""
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"cannot assign '{_kind(value)}' as buffer '{name}' "
+                            f"(torch.nn.Buffer, torch.Tensor or None expected)")
+        if isinstance(value, Buffer):
+            persistent = value.persistent
+        else:
+            persistent = name not in self._non_persistent_buffers_set
+        register = self.register_buffer
+        if (getattr(register, "__func__", None) is Module.register_buffer
+                or "persistent" in inspect.signature(register).parameters):
+            register(name, value, persistent)
+        elif persistent:
+            register(name, value)
+        else:
+            raise RuntimeError(f"buffer '{name}' is not persistent, but "
+                               f"{type(self).__name__}.register_buffer has no argument "
+                               f"`persistent`: add it")
 
     def _forget(self, name: str, kind: str, called: str) -> None:
         """Make way for an attribute of one kind: remove the name from all other places."""
@@ -141,8 +162,7 @@ class Module(Tree, State, CallHooks):
         for other in ("_parameters", "_buffers", "_modules"):
             if other != kind:
                 own[other].pop(name, None)
-        if kind != "_buffers":
-            self._non_persistent_buffers_set.discard(name)
+        self._non_persistent_buffers_set.discard(name)
 
     def __delattr__(self, name: str) -> None:
         for kind in ("_parameters", "_buffers", "_modules"):
@@ -216,122 +236,9 @@ class Module(Tree, State, CallHooks):
         if hasattr(self, name) and name not in self.__dict__[kind]:
             raise KeyError(f"attribute '{name}' already exists")
 
-    # ---- changing all tensors
-    def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
-        """Replace the memory of every parameter, gradient and buffer by `fn` of it."""
-        if recurse:
-            for module in self.children():
-                module._apply(fn)
-        with no_grad():
-            for param in self._parameters.values():
-                if param is not None:
-                    grad = param.grad
-                    param.data = fn(param)
-                    if grad is not None:
-                        grad.data = fn(grad)
-            for name, buffer in self._buffers.items():
-                if buffer is not None:
-                    self._buffers[name] = fn(buffer)
-        return self
-
-    def apply(self: M, fn: Callable[[Module], Any]) -> M:
-        """Call `fn(module)` for every module inside, then for this one; return the module.
-
-        >>> import minigrad.nn as nn
-        >>> net = nn.Sequential(nn.Linear(2, 2)).apply(lambda m: print(type(m).__name__))
-        Linear
-        Sequential
-        """
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
-        return self
-
-    def to(self: M, *args: Any, **kwargs: Any) -> M:
-        """Convert floating point parameters and buffers to a dtype, in place.
-
-        Args: a dtype, a device ('cpu' is the only one), both, or a tensor to take the dtype from;
-        `non_blocking` and `memory_format` as in PyTorch. TypeError for integer dtypes.
-        """
-        target = _target(*args, **kwargs)
-        if target is None:
-            return self
-        if not target.is_floating_point:
-            raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired "
-                            f"dtype={target}")
-        return self._apply(lambda t: t.to(target) if t.is_floating_point() else t)
-
-    def type(self: M, dst_type: dtype) -> M:
-        """Convert all parameters and buffers, integer ones too, to a dtype."""
-        return self._apply(lambda t: t.to(dst_type))
-
-    def float(self: M) -> M:
-        """Convert floating point parameters and buffers to float32."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self: M) -> M:
-        """Convert floating point parameters and buffers to float64."""
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self: M) -> M:
-        """Convert floating point parameters and buffers to float16."""
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def cpu(self: M) -> M:
-        """Return the module: everything is on the CPU."""
-        return self
-
-    def cuda(self: M, device: int | device | None = None) -> M:
-        """Raise RuntimeError: minigrad computes on the CPU."""
-        raise RuntimeError("cuda: minigrad computes on the CPU only; drop the call")
-
-    def requires_grad_(self: M, requires_grad: bool = True) -> M:
-        """Say for all parameters whether gradients are wanted; False freezes them."""
-        for param in self.parameters():
-            param.requires_grad_(requires_grad)
-        return self
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the gradients of all parameters, or (False) fill them with zeros."""
-        for param in self.parameters():
-            grad = param.grad
-            if grad is None:
-                continue
-            if set_to_none:
-                param.grad = None
-            else:
-                param.grad = grad.detach()
-                param.grad.zero_()
-
-    # ---- modes
-    def train(self: M, mode: bool = True) -> M:
-        """Set training mode for this module and all inside it: dropout on, batch statistics."""
-        if not isinstance(mode, bool):
-            raise ValueError(f"training mode is expected to be boolean, got {mode!r}")
-        self.training = mode
-        for module in self.children():
-            module.train(mode)
-        return self
-
-    def eval(self: M) -> M:
-        """Set evaluation mode: `train(False)`. It does not switch off gradients: see `no_grad`."""
-        return self.train(False)
-
-    def evaluating(self: M) -> _Evaluating[M]:
-        """Return a context manager and decorator: eval mode inside, each own mode restored after.
-
-        >>> import minigrad.nn as nn
-        >>> net = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
-        >>> with net.evaluating() as model:
-        ...     model[0].training
-        False
-        >>> net[0].training, net[1].training
-        (True, False)
-        """
-        return _Evaluating(self)
-
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: there is no compiler, and results would not depend on it."""
+        """Do nothing, after checking the arguments: see `minigrad.compile`."""
+        compile(self, *args, **kwargs)
 
     # ---- printing
     def _get_name(self) -> str:
@@ -350,23 +257,6 @@ class Module(Tree, State, CallHooks):
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-class _Evaluating(contextlib.ContextDecorator, Generic[M]):
-    """See `Module.evaluating`."""
-
-    def __init__(self, module: M) -> None:
-        self.module = module
-        self._stack: list[list[tuple[Module, bool]]] = []
-
-    def __enter__(self) -> M:
-        self._stack.append([(module, module.training) for module in self.module.modules()])
-        self.module.eval()
-        return self.module
-
-    def __exit__(self, *exc: object) -> None:
-        for module, training in self._stack.pop():
-            module.training = training
-
-
 def indented(text: str) -> str:
     """Return the text with all lines but the first moved by two spaces."""
     return text.replace("\n", "\n  ")
@@ -374,22 +264,3 @@ def indented(text: str) -> str:
 
 def _kind(value: Any) -> str:
     return value.type() if isinstance(value, Tensor) else type(value).__name__
-
-
-def _target(*args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False,
-            memory_format: memory_format | None = None) -> Any:
-    """Return the dtype that the arguments of `to` ask for, None for no change."""
-    for arg in args:
-        if isinstance(arg, Tensor):
-            dtype = arg.dtype
-        elif isinstance(arg, _DType):
-            dtype = arg
-        elif arg is not None and not isinstance(arg, bool):
-            device = arg
-    to_device(device)
-    if memory_format is not None:
-        check_memory_format(memory_format)
-    return dtype
-
-
-_DType = dtype  # `dtype` is a parameter name above
