@@ -15,12 +15,14 @@ from typing import Any
 from .. import views
 from ..engine import apply
 from .._functions import celu_, rrelu_, selu_, threshold_
+from .._functions_nn import conv_tbc, native_channel_shuffle
 from ..ops import activation, piecewise
 from ..ops import softmax as _shares
 from ..ops.activation import celu, elu, gelu, glu, logsigmoid, selu, softplus, softsign, tanhshrink
 from ..ops.adaptive_pool import (
     adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
-    adaptive_max_pool2d, adaptive_max_pool3d, max_unpool1d, max_unpool2d, max_unpool3d,
+    adaptive_max_pool1d_with_indices, adaptive_max_pool2d, adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d, adaptive_max_pool3d_with_indices, max_unpool1d, max_unpool2d, max_unpool3d,
 )
 from ..ops.attention import scaled_dot_product_attention
 from ..ops.bilinear import bilinear
@@ -28,6 +30,7 @@ from ..ops.conv import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
 )
 from ..ops.cross_entropy import cross_entropy, nll_loss
+from ..ops.ctc import ctc_loss
 from ..ops.distance import cosine_similarity, pairwise_distance, pdist
 from ..ops.dropout import (
     alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout,
@@ -35,8 +38,14 @@ from ..ops.dropout import (
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.embedding import embedding, one_hot
 from ..ops.embedding_bag import embedding_bag
-from ..ops.interpolate import interpolate
+from ..ops.fractional_pool import (
+    fractional_max_pool2d, fractional_max_pool2d_with_indices, fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
+from ..ops.grid import affine_grid, grid_sample
+from ..ops.interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
 from ..ops.linalg import linear
+from ..ops.linear_cross_entropy import linear_cross_entropy
 from ..ops.loss import (
     binary_cross_entropy, binary_cross_entropy_with_logits, huber_loss, kl_div, l1_loss, mse_loss,
     smooth_l1_loss,
@@ -51,8 +60,9 @@ from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_no
 from ..ops.pad import pad
 from ..ops.piecewise import hardshrink, prelu, rrelu, softshrink
 from ..ops.pool import (
-    avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d, max_pool1d, max_pool2d,
-    max_pool3d,
+    avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d, max_pool1d,
+    max_pool1d_with_indices, max_pool2d, max_pool2d_with_indices, max_pool3d,
+    max_pool3d_with_indices,
 )
 from ..ops.rearrange import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
 from ..ops.response_norm import local_response_norm, normalize

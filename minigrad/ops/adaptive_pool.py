@@ -151,6 +151,24 @@ def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max(3, input, output_size, return_indices)
 
 
+def adaptive_max_pool1d_with_indices(input: Any, output_size: Any,
+                                     return_indices: bool = False) -> Any:
+    """Return `adaptive_max_pool1d` and where the maxima are, whatever return_indices says."""
+    return _adaptive_max(1, input, output_size, True)
+
+
+def adaptive_max_pool2d_with_indices(input: Any, output_size: Any,
+                                     return_indices: bool = False) -> Any:
+    """Return `adaptive_max_pool2d` and where the maxima are, whatever return_indices says."""
+    return _adaptive_max(2, input, output_size, True)
+
+
+def adaptive_max_pool3d_with_indices(input: Any, output_size: Any,
+                                     return_indices: bool = False) -> Any:
+    """Return `adaptive_max_pool3d` and where the maxima are, whatever return_indices says."""
+    return _adaptive_max(3, input, output_size, True)
+
+
 # ------------------------------------------------------------------------------------ unpooling
 @op(input=lambda g, indices, n: gather(g, indices, n), indices=None,
     shown=lambda n: "SqueezeBackward1" if n == 1 else f"MaxUnpool{n}DBackward0")

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import views
 from ..engine import op, wrap
+from ..modes import state
 
 ndarray = np.ndarray
 
@@ -123,6 +124,22 @@ def renormalise(weight: Any, indices: ndarray, max_norm: float, norm_type: float
     scale = (max_norm / (norms[large] + 1e-7)).astype(table.dtype)
     table[rows[large]] *= scale[:, None]
     views.wrote(weight, "embedding (max_norm)")
+
+
+def embedding_renorm_(input: Any, indices: Any, max_norm: float, norm_type: float) -> Any:
+    """Scale the rows input[indices] down, in place, where their norm is larger than max_norm.
+
+    RuntimeError if the table requires grad: do it under no_grad.
+
+    >>> import minigrad as torch
+    >>> torch.embedding_renorm_(torch.tensor([[3., 4.]]), torch.tensor([0]), 1., 2.)
+    tensor([[0.6000, 0.8000]])
+    """
+    if input.requires_grad and state.grad:
+        raise RuntimeError("embedding_renorm_: a tensor that requires grad is being used in an "
+                           "in-place operation; do it under minigrad.no_grad()")
+    renormalise(input, _checked("embedding_renorm_", indices, input), max_norm, norm_type)
+    return input
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Any:

@@ -1,129 +1,122 @@
-"""Resizing images by interpolation: nearest, linear and cubic, one dimension after the other.
+"""Resizing images by interpolation: nearest, linear, cubic, Lanczos; one dimension at a time.
 
-Along one dimension every output is a weighted sum of 1, 2 or 4 inputs. The op and its adjoint walk
-over these taps; both are linear, and each is the other's derivative.
+Along one dimension every output is a weighted sum of some inputs (kernels/resize.py). The op and
+its adjoint walk over these taps; both are linear, and each is the other's derivative.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+import warnings
 from typing import Any
 
 import numpy as np
 
 from .._check import floats
 from ..engine import op
+from ..kernels import resize
 from .adaptive_pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 ndarray = np.ndarray
 Ints = tuple[int, ...]
 Scales = tuple[float | None, ...]
-CUBIC = -0.75  # the slope parameter of Keys' cubic convolution kernel, 1981
 RANKS = {"nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "area": (1, 2, 3), "linear": (1,),
-         "bilinear": (2,), "trilinear": (3,), "bicubic": (2,)}
+         "bilinear": (2,), "trilinear": (3,), "bicubic": (2,), "lanczos": (2,)}
+BYTES = ("nearest", "nearest-exact", "bilinear", "bicubic", "lanczos")  # modes that take uint8
 
 
-# ------------------------------------------------------------------------------- one dimension
-@lru_cache(maxsize=256)
-def _taps(size: int, out: int, mode: str, align: bool, scale: float | None) -> tuple[Any, Any]:
-    """Return the inputs (taps, out) that each output is made of, and their weights."""
-    step = 1 / scale if scale else size / out
-    places = np.arange(out)
-    if mode.startswith("nearest"):
-        start = (places + 0.5) * step if mode == "nearest-exact" else places * step
-        index = np.minimum(np.floor(start).astype(np.int64), size - 1)[None]
-        return index, np.ones(index.shape)
-    if align:
-        start = places * ((size - 1) / (out - 1) if out > 1 else 0.0)
-    else:
-        start = (places + 0.5) * step - 0.5
-    if mode == "bicubic":
-        first = np.floor(start)
-        index = first.astype(np.int64) + np.arange(-1, 3)[:, None]
-        return index.clip(0, size - 1), _cubic(start - first)
-    start = np.maximum(start, 0)
-    first = np.minimum(start.astype(np.int64), size - 1)
-    rest = np.clip(start - first, 0, 1)
-    return np.stack([first, np.minimum(first + 1, size - 1)]), np.stack([1 - rest, rest])
-
-
-def _cubic(t: ndarray) -> ndarray:
-    """Return the weights of the inputs at -1, 0, 1 and 2 for a place t in [0, 1)."""
-    near = lambda x: ((CUBIC + 2) * x - (CUBIC + 3)) * x * x + 1
-    far = lambda x: ((CUBIC * x - 5 * CUBIC) * x + 8 * CUBIC) * x - 4 * CUBIC
-    return np.stack([far(t + 1), near(t), near(1 - t), far(2 - t)])
-
-
-def _axes(shape: Ints, size: Ints, mode: str, align: bool, scales: Scales) -> Any:
-    """Yield (axis, taps, weights) for each spatial dimension."""
-    lead = len(shape) - len(size)
-    for k, (out, scale) in enumerate(zip(size, scales, strict=True)):
-        yield lead + k, *_taps(shape[lead + k], out, mode, align, scale)
-
-
-def _column(weights: ndarray, dtype: Any, after: int) -> ndarray:
-    return weights.astype(dtype).reshape(-1, *(1,) * after)
-
-
-# --------------------------------------------------------------------------------- all of them
-def _name(size: Ints, mode: str) -> str:
+def _name(size: Ints, mode: str, antialias: bool) -> str:
     kind = "".join(part.capitalize() for part in mode.split("-"))
-    return f"Upsample{kind}{len(size)}DBackward0"
+    return f"Upsample{kind}{len(size)}D{'Aa' if antialias else ''}Backward0"
 
 
-@op(input=lambda g, input_shape, size, mode, align, scales: _spread(
-        g, input_shape, size, mode, align, scales), shown=_name)
-def _resample(input: Any, size: Ints, mode: str, align: bool, scales: Scales) -> Any:
-    dtype = np.float32 if input.dtype.itemsize == 2 else input.dtype
-    y = input.astype(dtype, copy=False)
-    for axis, taps, weights in _axes(input.shape, size, mode, align, scales):
-        parts = (y.take(tap, axis) * _column(weight, dtype, y.ndim - 1 - axis)
-                 for tap, weight in zip(taps, weights, strict=True))
-        total = next(parts)
-        for part in parts:
-            total += part
-        y = total
+def _axes(shape: Ints, size: Ints, mode: str, align: bool, scales: Scales, antialias: bool,
+          dtype: Any) -> Any:
+    """Yield (axis, taps, weights) for each spatial dimension, the last one first.
+
+    Where a size stays as it is, PyTorch ignores the scale in most modes, but not in all.
+    """
+    lead = len(shape) - len(size)
+    always = (mode == "bicubic" and not antialias and dtype != np.uint8) or (
+        mode.startswith("nearest") and len(size) != 2)
+    for k in reversed(range(len(size))):
+        before, after = shape[lead + k], size[k]
+        scale = scales[k] if before != after or always else None
+        yield lead + k, *resize.taps(before, after, mode, align, scale, antialias,
+                                     dtype != np.float64)
+
+
+@op(input=lambda g, input_shape, size, mode, align, scales, antialias: _spread(
+        g, input_shape, size, mode, align, scales, antialias), shown=_name)
+def _resample(input: Any, size: Ints, mode: str, align: bool, scales: Scales,
+              antialias: bool) -> Any:
+    y = input.astype(np.float32) if input.dtype == np.float16 else input
+    for axis, index, weights in _axes(input.shape, size, mode, align, scales, antialias,
+                                      input.dtype):
+        y = resize.along(y, axis, index, weights)
     return y.astype(input.dtype, copy=False)
 
 
-@op(value=lambda g, size, mode, align, scales: _resample(g, size, mode, align, scales),
-    shown=_name)
-def _spread(value: Any, shape: Ints, size: Ints, mode: str, align: bool, scales: Scales) -> Any:
+@op(value=lambda g, size, mode, align, scales, antialias: _resample(
+        g, size, mode, align, scales, antialias), shown=_name)
+def _spread(value: Any, shape: Ints, size: Ints, mode: str, align: bool, scales: Scales,
+            antialias: bool) -> Any:
     """Give each output's value back to the inputs that it was made of: the adjoint."""
-    dtype = np.float32 if value.dtype.itemsize == 2 else value.dtype
-    g = value.astype(dtype, copy=False)
-    for axis, taps, weights in _axes(shape, size, mode, align, scales):
-        column = _column(np.ones(1), dtype, g.ndim - 1 - axis)
-        dx = np.zeros((shape[axis], *g.shape[:axis], *g.shape[axis + 1:]), dtype)
-        for tap, weight in zip(taps, weights, strict=True):
-            part = g * (column * _column(weight, dtype, g.ndim - 1 - axis))
-            np.add.at(dx, tap, np.moveaxis(part, axis, 0))
-        g = np.moveaxis(dx, 0, axis)
+    g = value.astype(np.float32) if value.dtype == np.float16 else value
+    for axis, index, weights in _axes(shape, size, mode, align, scales, antialias, value.dtype):
+        g = resize.spread_along(g, axis, shape[axis], index, weights)
     return g.astype(value.dtype, copy=False)
+
+
+# ---------------------------------------------------------------------------------- the arguments
+def _each(name: str, given: Any, n: int, shape: Any) -> tuple[Any, ...]:
+    """Return one value for each spatial dimension."""
+    values = tuple(given) if isinstance(given, (tuple, list)) else (given,) * n
+    if len(values) != n:
+        raise ValueError(f"interpolate: Input and {name} must have the same number of spatial "
+                         f"dimensions: expected {n} numbers for the input {tuple(shape)}, got "
+                         f"{name}={given}")
+    return values
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"interpolate: expected size to be one of int or a tuple of ints, got "
+                        f"{type(value).__name__} {value!r}")
+    return int(value.__index__())
 
 
 def _sizes(input: Any, size: Any, scale_factor: Any, recompute: bool | None) -> tuple[Ints, Scales]:
     """Return the output sizes, and the scales to use where they were given."""
     n, spatial = input.ndim - 2, tuple(input.shape)[2:]
-    if (size is None) == (scale_factor is None):
-        raise ValueError("interpolate: exactly one of size or scale_factor should be defined")
-    given = size if scale_factor is None else scale_factor
-    values = tuple(given) if isinstance(given, (tuple, list)) else (given,) * n
-    if len(values) != n:
-        raise ValueError(f"interpolate: expected one number for each of the {n} spatial dimensions "
-                         f"of the input {tuple(input.shape)}, got {values}")
-    if scale_factor is None:
+    if size is not None:
+        sizes = tuple(_size(v) for v in _each("size", size, n, input.shape))
         if recompute:
-            raise ValueError("interpolate: recompute_scale_factor is not meaningful with size")
-        sizes, scales = tuple(int(v) for v in values), (None,) * n
-    else:
-        sizes = tuple(math.floor(s * v) for s, v in zip(spatial, values, strict=True))
-        scales = (None,) * n if recompute else tuple(float(v) for v in values)
-    if min(sizes + spatial) < 1:
-        raise RuntimeError(f"interpolate: Input and output sizes should be greater than 0, got "
-                           f"{spatial} and {sizes}")
-    return sizes, scales
+            raise ValueError("interpolate: recompute_scale_factor is not meaningful with an "
+                             "explicit size; leave one of them out")
+        return sizes, (None,) * n
+    factors = _each("scale_factor", scale_factor, n, input.shape)
+    for factor in factors:
+        if isinstance(factor, bool) or not isinstance(factor, (int, float, np.number)):
+            raise TypeError(f"interpolate: scale_factor must be a float or a tuple of floats, got "
+                            f"{type(factor).__name__}")
+    sizes = tuple(math.trunc(s * v) for s, v in zip(spatial, factors, strict=True))
+    return sizes, (None,) * n if recompute else tuple(float(v) for v in factors)
+
+
+def _check_mode(input: Any, mode: str, align_corners: bool | None, antialias: bool) -> None:
+    n = input.ndim - 2
+    if antialias and not (mode in resize.SUPPORT and n == 2):
+        raise ValueError(f"interpolate: antialias=True is for the modes bilinear, bicubic and "
+                         f"lanczos of images (N, C, H, W), got mode={mode!r} and input shape "
+                         f"{tuple(input.shape)}")
+    if n not in RANKS.get(mode, ()):
+        raise NotImplementedError(
+            f"interpolate: mode={mode!r} is for {RANKS.get(mode, 'no number of')} spatial "
+            f"dimensions, got {n} (input shape {tuple(input.shape)}); modes: {', '.join(RANKS)}")
+    if mode == "lanczos" and (align_corners or not antialias):
+        raise ValueError("interpolate: mode='lanczos' requires antialias=True and does not support "
+                         "align_corners=True")
 
 
 def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
@@ -131,29 +124,57 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: st
                 antialias: bool = False) -> Any:
     """Return (N, C, *spatial) resized to `size`, or by `scale_factor`.
 
-    `mode`: "nearest", "nearest-exact" (as image libraries), "linear" (N, C, L), "bilinear" or
-    "bicubic" (N, C, H, W), "trilinear" (N, C, D, H, W), "area" (averages). `align_corners`: the
-    corner pixels' centres stay where they are; default: their outer edges do. With scale_factor
-    its value is used for the positions, or size / input size if `recompute_scale_factor`.
-    antialias=True raises NotImplementedError.
+    `mode`: "nearest", "nearest-exact" (as image libraries), "linear" (N, C, L), "bilinear",
+    "bicubic" or "lanczos" (N, C, H, W), "trilinear" (N, C, D, H, W), "area" (averages).
+    `align_corners`: the corner pixels' centres stay where they are, else their edges do. With
+    scale_factor its value is used for the positions, or size / input size if
+    `recompute_scale_factor`. `antialias`: smooth before shrinking. uint8 images: rounded sums.
 
     >>> import minigrad as torch
     >>> torch.nn.functional.interpolate(torch.tensor([[[0., 4.]]]), 4, mode="linear")
     tensor([[[0., 1., 3., 4.]]])
     """
-    n = input.ndim - 2
     if mode in ("nearest", "nearest-exact", "area") and align_corners is not None:
         raise ValueError("interpolate: align_corners option can only be set with the modes linear, "
                          "bilinear, bicubic and trilinear")
-    if n not in RANKS.get(mode, ()):
-        raise NotImplementedError(
-            f"interpolate: mode={mode!r} is for {RANKS.get(mode, 'no number of')} spatial "
-            f"dimensions, got {n} (input shape {tuple(input.shape)}); modes: {', '.join(RANKS)}")
-    if antialias:
-        raise NotImplementedError("interpolate: antialias=True is not implemented; blur the input "
-                                  "first, or use mode='area' to shrink")
+    if (size is None) == (scale_factor is None):
+        raise ValueError("interpolate: exactly one of size or scale_factor should be defined")
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
+    _check_mode(input, mode, align_corners, antialias)
     if mode == "area":
-        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](input, sizes)
-    floats("interpolate", input._data)
-    return _resample(input, sizes, mode, bool(align_corners), scales)
+        pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
+        return pools[input.ndim - 3](input, sizes)
+    if min(sizes + tuple(input.shape)[2:]) < 1:
+        raise RuntimeError(f"interpolate: Input and output sizes should be greater than 0, got "
+                           f"{tuple(input.shape)[2:]} and {sizes}")
+    if 0 in input.shape[1:]:
+        raise RuntimeError(f"interpolate: Non-empty input expected (only the batch may be empty), "
+                           f"got shape {tuple(input.shape)}")
+    if input._data.dtype != np.uint8 or mode not in BYTES:
+        floats("interpolate", input._data)
+    return _resample(input, sizes, mode, bool(align_corners), scales, antialias)
+
+
+# ------------------------------------------------------------------------------ deprecated names
+def _deprecated(name: str) -> None:
+    warnings.warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
+                  stacklevel=3)
+
+
+def upsample(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+             align_corners: bool | None = None) -> Any:
+    """Return `interpolate(...)`: the old name, which warns."""
+    _deprecated("upsample")
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """Return `interpolate(mode="nearest")`: an old name, which warns."""
+    _deprecated("upsample_nearest")
+    return interpolate(input, size, scale_factor, "nearest")
+
+
+def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """Return `interpolate(mode="bilinear", align_corners=True)`: an old name, which warns."""
+    _deprecated("upsample_bilinear")
+    return interpolate(input, size, scale_factor, "bilinear", True)

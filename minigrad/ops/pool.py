@@ -151,6 +151,27 @@ def max_pool3d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     return _max(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+def max_pool1d_with_indices(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                            dilation: Any = 1, ceil_mode: bool = False,
+                            return_indices: bool = False) -> Any:
+    """Return `max_pool1d` and where the maxima are, whatever return_indices says."""
+    return _max(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool2d_with_indices(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                            dilation: Any = 1, ceil_mode: bool = False,
+                            return_indices: bool = False) -> Any:
+    """Return `max_pool2d` and where the maxima are, whatever return_indices says."""
+    return _max(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool3d_with_indices(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                            dilation: Any = 1, ceil_mode: bool = False,
+                            return_indices: bool = False) -> Any:
+    """Return `max_pool3d` and where the maxima are, whatever return_indices says."""
+    return _max(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
 # ------------------------------------------------------------------------------------ average
 @op(input=lambda g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
     divisor_override: _average_spread(g, input_shape, kernel_size, stride, padding, ceil_mode,

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..engine import wrap
 from .choose import clamp_min
 from .elementwise import div
+from .linalg import matmul
+from .margin_loss import labelled
 from .pad import constant_pad
 from .pool import avg_pool2d, avg_pool3d
 from .shape import reshape, squeeze, unsqueeze
@@ -40,6 +45,23 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
         square = constant_pad(square, (0, 0, 0, 0, before, after), 0)
         mean = reshape(avg_pool3d(square, (size, 1, 1), 1), tuple(input.shape))
     return input / (mean * alpha + k) ** beta
+
+
+def cross_map_lrn(input: Any, size: int, alpha: float, beta: float, k: float) -> Any:
+    """Return input / (k + alpha / size * sum of squares over neighbouring channels) ** beta.
+
+    As in PyTorch's CrossMapLRN2d the first channel counts for every channel. (N, C, H, W) only.
+    """
+    if input.ndim != 4:
+        raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, (N, C, H, W), got shape "
+                         f"{tuple(input.shape)}")
+    channel = np.arange(input.shape[1])
+    reach = int((size - 1) / 2 + 1)
+    near = (abs(channel[:, None] - channel) < reach) | (channel == 0)
+    flat = reshape(input, (*input.shape[:2], input.shape[2] * input.shape[3]))
+    total = matmul(wrap(near.astype(input._data.dtype), None), flat * flat)
+    y = flat * (total * (alpha / size) + k) ** -beta
+    return labelled(reshape(y, tuple(input.shape)), "CrossMapLRN2dBackward")
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:

@@ -19,4 +19,13 @@ SAMPLES = numbered([
       covers=BOTH),
     S(NAME, A(1, 1, 3), 1, mode="linear", align_corners=True, covers=BOTH),
     S(NAME, A(1, 2, 5, 4), 3, mode="area", covers="average"),
+    *[S(NAME, A(1, 2, 5, 7), size, mode=mode, antialias=True, covers=BOTH)
+      for mode in ("bilinear", "bicubic", "lanczos") for size in ((2, 3), (3, 9))],
+    *[S(NAME, A(1, 1, 6, 7), scale_factor=(0.4, 1.3), mode=mode, antialias=True, align_corners=True,
+        covers=BOTH) for mode in ("bilinear", "bicubic")],
+    S(NAME, A(1, 1, 7), scale_factor=1.05, mode="nearest", torch_order=0, covers=BOTH),
+    S(NAME, A(1, 1, 7), scale_factor=1.05, mode="linear", covers=BOTH),
+    S("nn.functional.upsample", A(1, 1, 3), 5, covers=BOTH),
+    S("nn.functional.upsample_nearest", A(1, 1, 3, 2), scale_factor=2, covers=BOTH),
+    S("nn.functional.upsample_bilinear", A(1, 1, 3, 2), 4, covers=BOTH),
 ])

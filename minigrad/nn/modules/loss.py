@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ...tensor import Tensor
 from .. import functional as F
 from ._loss import _Loss, _WeightedLoss
@@ -18,12 +20,14 @@ from ._margin_loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from .linear_cross_entropy import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 
-__all__ = ["BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss",
-           "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss",
-           "MarginRankingLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
-           "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss",
-           "TripletMarginLoss", "TripletMarginWithDistanceLoss"]
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss",
+           "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss",
+           "LinearCrossEntropyLoss", "LinearCrossEntropyOptions", "MSELoss", "MarginRankingLoss",
+           "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss",
+           "NLLLoss2d", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
+           "TripletMarginWithDistanceLoss"]
 
 
 class L1Loss(_Loss):
@@ -138,6 +142,22 @@ class NLLLoss(_WeightedLoss):
                           reduction=self.reduction)
 
 
+class NLLLoss2d(NLLLoss):
+    """NLLLoss under an old name: deprecated, it warns (FutureWarning).
+
+    >>> import minigrad as torch
+    >>> issubclass(torch.nn.NLLLoss2d, torch.nn.NLLLoss)
+    True
+    """
+
+    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None,
+                 ignore_index: int = -100, reduce: bool | None = None,
+                 reduction: str = "mean") -> None:
+        warnings.warn("`NLLLoss2d` has been deprecated. Use `NLLLoss` instead: it takes images, "
+                      "too.", FutureWarning, stacklevel=2)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
+
+
 class CrossEntropyLoss(_WeightedLoss):
     """Return -log softmax(input)[target]: it is LogSoftmax and NLLLoss in one.
 
@@ -205,3 +225,34 @@ class BCEWithLogitsLoss(_Loss):
         return F.binary_cross_entropy_with_logits(input, target, self.weight,
                                                   pos_weight=self.pos_weight,
                                                   reduction=self.reduction)
+
+
+class CTCLoss(_Loss):
+    """Return -log of the probability that an input sequence spells its target, over all alignments.
+
+    At each time step an input says one label or the blank; repeated labels are said once, blanks
+    are dropped. Graves et al., "Connectionist temporal classification", 2006.
+
+    Args: blank 0: its class; reduction 'mean': of each loss by its target's length, 'sum', 'none';
+    zero_infinity False: count a target that is too long for its input as 0 instead of inf (with nan
+    gradients). The input is from log_softmax; the sums run in float64 for any dtype.
+    Shape: log_probs (T, N, C) or (T, C); targets (N, S) or concatenated (sum of lengths); lengths
+    (N), both tensors or both tuples -> (), or (N) with 'none'.
+    A target of S labels with r repetitions in a row needs at least S + r time steps.
+
+    >>> import minigrad as torch
+    >>> log_probs = torch.full((2, 1, 2), 0.5).log()
+    >>> torch.nn.CTCLoss()(log_probs, torch.tensor([[1]]), (2,), (1,))
+    tensor(0.2877)
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean",
+                 zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Tensor,
+                target_lengths: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank,
+                          self.reduction, self.zero_infinity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...ops.response_norm import cross_map_lrn
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
@@ -12,7 +13,7 @@ from ..parameter import Parameter
 from ._make import made
 from .module import Module
 
-__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -187,6 +188,39 @@ class LocalResponseNorm(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input."""
         return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(Module):
+    """Divide each pixel by a power of the squares around it in other channels: an older form.
+
+    y = x / (k + alpha / size * (sum of x^2 over the channels c with |c - own| < (size + 1) / 2, and
+    over channel 0)) ** beta. Krizhevsky et al., 2012, as in Torch 7.
+    Pitfall: channel 0 counts in every channel's sum, a slip in PyTorch's code that trained nets
+    depend on; LocalResponseNorm has none. PyTorch's gradient is not the derivative, ours is.
+
+    Args: size; alpha 1e-4; beta 0.75; k 1. Shape: (N, C, H, W), the same out; ValueError for other
+    ranks.
+
+    >>> import minigrad as torch
+    >>> torch.nn.CrossMapLRN2d(1, alpha=1., beta=1.)(torch.ones(1, 2, 1, 1)).flatten()
+    tensor([0.5000, 0.3333])
+    """
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the normalised input."""
+        return cross_map_lrn(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

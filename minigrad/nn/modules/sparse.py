@@ -12,7 +12,30 @@ from ..parameter import Parameter
 from ._make import initialise, made
 from .module import Module
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "EmbeddingBag"]
+
+
+def _row(padding_idx: int | None, rows: int) -> int | None:
+    """Return the number of the padding row, counted from the front."""
+    if padding_idx is None:
+        return None
+    if not -rows <= padding_idx < rows:
+        raise AssertionError(f"padding_idx ({padding_idx}) must be within num_embeddings ({rows})")
+    return padding_idx % rows
+
+
+def _check_table(weight: Tensor, rows: int, width: int) -> None:
+    if list(weight.shape) != [rows, width]:
+        raise AssertionError(f"shape of _weight {list(weight.shape)} does not match num_embeddings "
+                             f"and embedding_dim {[rows, width]}")
+
+
+def _table_size(embeddings: Tensor) -> tuple[int, int]:
+    if embeddings.ndim != 2:
+        raise AssertionError(f"Embeddings parameter is expected to be 2-dimensional, got "
+                             f"{embeddings.ndim}")
+    rows, width = embeddings.shape
+    return rows, width
 
 
 class Embedding(Module):
@@ -49,22 +72,15 @@ class Embedding(Module):
             raise RuntimeError("Embedding: sparse=True is not supported, gradients are dense; "
                                "leave it out")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError(f"padding_idx ({padding_idx}) must be within num_embeddings "
-                                     f"({num_embeddings})")
-            padding_idx %= num_embeddings
-        self.padding_idx, self.max_norm, self.norm_type = padding_idx, max_norm, norm_type
+        self.padding_idx = _row(padding_idx, num_embeddings)
+        self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         if _weight is None:
             self.weight = made(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.weight.requires_grad_(not _freeze)
             initialise(self.reset_parameters, generator)
             return
-        if list(_weight.shape) != [num_embeddings, embedding_dim]:
-            raise AssertionError(f"shape of _weight {list(_weight.shape)} does not match "
-                                 f"num_embeddings and embedding_dim "
-                                 f"{[num_embeddings, embedding_dim]}")
+        _check_table(_weight, num_embeddings, embedding_dim)
         self.weight = Parameter(_weight, requires_grad=not _freeze)
 
     def reset_parameters(self) -> None:
@@ -99,9 +115,101 @@ class Embedding(Module):
 
         Args: freeze True: do not train it; the others as of the class.
         """
-        if embeddings.ndim != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional, got "
-                                 f"{embeddings.ndim}")
-        rows, width = embeddings.shape
+        rows, width = _table_size(embeddings)
         return cls(rows, width, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse,
                    _weight=embeddings, _freeze=freeze)
+
+
+class EmbeddingBag(Module):
+    """Look up bags of vectors and return each bag's sum, mean or maximum, without the vectors.
+
+    The same as Embedding followed by a sum (mean, max) over dim 1, with less memory.
+    Args: num_embeddings, embedding_dim, max_norm, norm_type, scale_grad_by_freq (not with "max"),
+    _weight: as Embedding; mode "mean", or "sum" or "max"; include_last_offset False: the last
+    offset is the end of the last bag; padding_idx: indices that are left out (of the mean's count,
+    too), a row without gradient; device, dtype, generator: see Linear. `sparse` True raises
+    RuntimeError. AssertionError for a padding_idx or _weight that does not fit.
+    Shape: (B, L), or (L) with offsets (B), where each bag begins -> (B, embedding_dim); for "sum"
+    per_sample_weights of the input's shape. An empty bag gives zeros.
+
+    >>> import minigrad as torch
+    >>> bags = torch.nn.EmbeddingBag.from_pretrained(torch.eye(3), mode="sum")
+    >>> bags(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 1]))
+    tensor([[1., 0., 0.],
+            [0., 2., 1.]])
+    """
+
+    num_embeddings: int
+    embedding_dim: int
+    max_norm: float | None
+    norm_type: float
+    scale_grad_by_freq: bool
+    weight: Parameter
+    mode: str
+    sparse: bool
+    include_last_offset: bool
+    padding_idx: int | None
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None,
+                 norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = "mean",
+                 sparse: bool = False, _weight: Tensor | None = None,
+                 include_last_offset: bool = False, padding_idx: int | None = None,
+                 device: Any = None, dtype: Any = None, *,
+                 generator: Generator | None = None) -> None:
+        super().__init__()
+        if sparse:
+            raise RuntimeError("EmbeddingBag: sparse=True is not supported, gradients are dense; "
+                               "leave it out")
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq = scale_grad_by_freq
+        self.padding_idx = _row(padding_idx, num_embeddings)
+        if _weight is None:
+            self.weight = made(num_embeddings, embedding_dim, device=device, dtype=dtype)
+            initialise(self.reset_parameters, generator)
+        else:
+            _check_table(_weight, num_embeddings, embedding_dim)
+            self.weight = Parameter(_weight)
+        self.mode, self.sparse, self.include_last_offset = mode, sparse, include_last_offset
+
+    def reset_parameters(self) -> None:
+        """Draw new values from N(0, 1); the padding row becomes zero."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            init.zeros_(self.weight.data[self.padding_idx])
+
+    def forward(self, input: Tensor, offsets: Tensor | None = None,
+                per_sample_weights: Tensor | None = None) -> Tensor:
+        """Return the sum, mean or maximum of each bag's rows."""
+        return F.embedding_bag(input, self.weight, offsets, self.max_norm, self.norm_type,
+                               self.scale_grad_by_freq, self.mode, self.sparse, per_sample_weights,
+                               self.include_last_offset, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        if self.max_norm is not None:
+            text += f", max_norm={self.max_norm}"
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        if self.scale_grad_by_freq:
+            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        text += f", mode={self.mode!r}"
+        if self.padding_idx is not None:
+            text += f", padding_idx={self.padding_idx}"
+        return text
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True,
+                        max_norm: float | None = None, norm_type: float = 2.0,
+                        scale_grad_by_freq: bool = False, mode: str = "mean",
+                        sparse: bool = False, include_last_offset: bool = False,
+                        padding_idx: int | None = None) -> EmbeddingBag:
+        """Return an EmbeddingBag whose table is a given 2-D tensor (AssertionError if it is not).
+
+        Args: freeze True: do not train it; the others as of the class.
+        """
+        rows, width = _table_size(embeddings)
+        made_bag = cls(rows, width, max_norm, norm_type, scale_grad_by_freq, mode, sparse,
+                       embeddings, include_last_offset, padding_idx)
+        made_bag.weight.requires_grad = not freeze
+        return made_bag
