@@ -1,13 +1,14 @@
 """The logistic function and the activations made of it, without overflow and early underflow.
 
-With s = 1 / (1 + exp(-x)) and r = 1 - s = 1 / (1 + exp(x)), each from exp(-|x|), every formula here
-is a product of factors that are right to the last places in both tails:
+With s = 1 / (1 + exp(-x)) and r = 1 - s = exp(-x) s, every formula here is a product of factors
+that are right to the last places in both tails:
 
     silu x s, slope s (1 + x r);
     mish x T, T = s (1 + r) / (1 + r^2), slope T + 4 x r^2 s / (1 + r^2)^2;
     gelu's tanh form x s(k(x)), slope s + x s r k'
 
-because tanh(log(1 + exp(x))) = (1 - r^2) / (1 + r^2). float16 is computed in float32.
+because tanh(log(1 + exp(x))) = (1 - r^2) / (1 + r^2). float16 is computed in float32 and rounded
+once; arrays are worked on in blocks that stay in the cache.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
+from minigrad.kernels.special import in_blocks
 
 __all__ = ["gelu_tanh", "gelu_tanh_slope", "logistic", "mish", "mish_slope", "silu", "silu_slope"]
 
@@ -26,92 +29,131 @@ FAR = 30.0  # gelu's tanh form is 0 below -FAR and x above in every dtype
 _OVERFLOW = {np.dtype("f4"): np.float32(-88), np.dtype("f8"): np.float64(-709)}
 
 
-def _wide(x: Array) -> Array:
-    return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
-def _pair(x: Array) -> tuple[Array, Array]:
-    """Return s and r."""
-    small = np.exp(-np.abs(x))
-    large = np.reciprocal(1 + small)
-    small *= large
-    left = x < 0
-    return np.where(left, small, large), np.where(left, large, small)
-
-
-def _gate(x: Array) -> Array:
-    """Return s; where exp(-x) overflows it is exp(x)."""
-    y = np.exp(-x)
-    y += 1
-    y = np.reciprocal(y)
-    least = _OVERFLOW[x.dtype]
-    if x.size and np.minimum.reduce(x, axis=None) < least:
-        np.copyto(y, np.exp(np.minimum(x, 0)), where=x < least)
-    return y
-
-
 def logistic(x: Array) -> Array:
     """Return 1 / (1 + exp(-x)), down to the smallest numbers of the dtype."""
-    return _gate(_wide(x)).astype(x.dtype, copy=False)
+    return in_blocks(_gate, x)
 
 
 def silu(x: Array) -> Array:
     """Return x / (1 + exp(-x))."""
-    y = _gate(_wide(x))
-    y *= x
-    return y.astype(x.dtype, copy=False)
+    return in_blocks(_silu, x)
 
 
 def silu_slope(x: Array) -> Array:
     """Return the derivative of silu."""
-    s, slope = _pair(_wide(x))
-    slope *= x
-    slope += 1
-    slope *= s
-    return slope.astype(x.dtype, copy=False)
+    return in_blocks(_silu_slope, x)
 
 
 def mish(x: Array) -> Array:
     """Return x tanh(log(1 + exp(x)))."""
-    s, r = _pair(_wide(x))
-    s /= 1 + r * r
-    s *= 1 + r
-    s *= x
-    return s.astype(x.dtype, copy=False)
+    return in_blocks(_mish, x)
 
 
 def mish_slope(x: Array) -> Array:
     """Return the derivative of mish."""
-    s, r = _pair(_wide(x))
-    square = r * r
-    s /= 1 + square
-    steep = square / (1 + square)
-    steep *= s
-    steep *= x
-    steep *= 4
-    r += 1
-    s *= r
-    s += steep
-    return s.astype(x.dtype, copy=False)
-
-
-def _inner(x: Array) -> Array:
-    return LINEAR * (x + CUBIC * (x * x * x))
+    return in_blocks(_mish_slope, x)
 
 
 def gelu_tanh(x: Array) -> Array:
     """Return x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2."""
-    wide = _wide(x)
-    y = _gate(_inner(wide))
-    y *= wide
-    return y.astype(x.dtype, copy=False)
+    return in_blocks(_gelu_tanh, x)
 
 
 def gelu_tanh_slope(x: Array) -> Array:
     """Return the derivative of `gelu_tanh`."""
-    near = np.clip(_wide(x), -FAR, FAR)
-    s, slope = _pair(_inner(near))
-    slope *= near * (LINEAR * (1 + 3 * CUBIC * (near * near)))
+    return in_blocks(_gelu_tanh_slope, x)
+
+
+# ---- blocks
+def _overflows(x: Array) -> bool:
+    """Tell whether exp(-x) may be infinite (nan says nothing, so it counts)."""
+    return not np.minimum.reduce(x) >= _OVERFLOW[x.dtype]
+
+
+def _gate(x: Array, out: Array) -> None:
+    """Write s; where exp(-x) overflows it is exp(x)."""
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    out += 1
+    np.reciprocal(out, out=out)
+    if _overflows(x):
+        np.copyto(out, np.exp(np.minimum(x, 0)), where=x < _OVERFLOW[x.dtype])
+
+
+def _pair(x: Array, out: Array) -> Array:
+    """Write s and return r."""
+    r = np.exp(-x)
+    np.add(r, 1, out=out)
+    np.reciprocal(out, out=out)
+    r *= out
+    if _overflows(x):
+        far = x < _OVERFLOW[x.dtype]
+        np.copyto(out, np.exp(np.minimum(x, 0)), where=far)
+        np.copyto(r, 1, where=far)
+    return r
+
+
+def _silu(x: Array, out: Array) -> None:
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    out += 1
+    np.divide(x, out, out=out)
+    if _overflows(x):
+        np.copyto(out, x * np.exp(np.minimum(x, 0)), where=x < _OVERFLOW[x.dtype])
+
+
+def _silu_slope(x: Array, out: Array) -> None:
+    slope = _pair(x, out)
+    slope *= x
     slope += 1
-    slope *= s
-    return slope.astype(x.dtype, copy=False)
+    out *= slope
+
+
+def _mish(x: Array, out: Array) -> None:
+    r = _pair(x, out)
+    square = r * r
+    square += 1
+    out /= square
+    r += 1
+    out *= r
+    out *= x
+
+
+def _mish_slope(x: Array, out: Array) -> None:
+    r = _pair(x, out)
+    square = r * r
+    sum_ = 1 + square
+    out /= sum_
+    square /= sum_
+    square *= out
+    square *= x
+    square *= 4
+    r += 1
+    out *= r
+    out += square
+
+
+def _inner(x: Array) -> Array:
+    """Return k(x) = 2 sqrt(2 / pi) (x + 0.044715 x^3)."""
+    k = x * x
+    k *= LINEAR * CUBIC
+    k += LINEAR
+    k *= x
+    return k
+
+
+def _gelu_tanh(x: Array, out: Array) -> None:
+    _gate(_inner(x), out)
+    out *= x
+
+
+def _gelu_tanh_slope(x: Array, out: Array) -> None:
+    near = np.clip(x, -FAR, FAR)
+    slope = _pair(_inner(near), out)
+    inner = near * near
+    inner *= 3 * CUBIC * LINEAR
+    inner += LINEAR
+    inner *= near
+    slope *= inner
+    slope += 1
+    out *= slope

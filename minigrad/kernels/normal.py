@@ -70,7 +70,7 @@ def _far(x: Array) -> tuple[Array, Array, Array, Array]:
 
 def _single_tail(x: Array) -> tuple[Array, Array]:
     """Return where float32 x is below the end, and x there in float64."""
-    if not np.fmin.reduce(x) < _SINGLE_END:
+    if np.minimum.reduce(x) >= _SINGLE_END:
         return np.empty(0, np.intp), np.empty(0)
     far = np.flatnonzero(x < _SINGLE_END)
     return far, np.maximum(x[far].astype(np.float64), -40)

@@ -22,7 +22,7 @@ from minigrad.kernels._threads import run
 __all__ = ["erf", "erfinv"]
 
 _BLOCK = 1 << 15  # elements: a handful of such arrays stay in the second-level cache
-_LANE = 8  # blocks that one thread takes at a time
+_LANE = 8 * _BLOCK  # what one thread takes at a time
 
 
 def _constants(*values: float, dtype: type = np.float64) -> list[np.ndarray]:
@@ -99,17 +99,19 @@ def in_blocks(function: Callable[[np.ndarray, np.ndarray], None], x: np.ndarray)
     wide = np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
     flat = wide.reshape(-1)
     y = np.empty_like(flat)
-    lane = _BLOCK * _LANE
 
     def work(index: int) -> None:
         loud = hush()
         try:
-            for start in range(index * lane, min(flat.size, (index + 1) * lane), _BLOCK):
+            for start in range(index * _LANE, min(flat.size, (index + 1) * _LANE), _BLOCK):
                 function(flat[start : start + _BLOCK], y[start : start + _BLOCK])
         finally:
             unhush(loud)
 
-    run(work, -(-flat.size // lane))
+    if flat.size <= _LANE:
+        work(0)
+    else:
+        run(work, -(-flat.size // _LANE))
     return y.reshape(x.shape).astype(x.dtype, copy=False)
 
 
