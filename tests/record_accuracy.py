@@ -40,7 +40,16 @@ def norms(torch: Any) -> dict[str, np.ndarray]:
             for key, value in evaluate(norm, CASES[case], torch).items()}
 
 
-TABLES = {"activations": activations, "norms": norms}
+def shares(torch: Any) -> dict[str, np.ndarray]:
+    """Return torch's softmax and its relatives, and their gradients."""
+    from tests.accuracy import DTYPES
+    from tests.accuracy.shares import SHARES, evaluate
+
+    return {f"{share.call}/{dtype}/{key}": value for share in SHARES for dtype in DTYPES
+            for key, value in zip("yd", evaluate(share.call, torch, dtype), strict=True)}
+
+
+TABLES = {"activations": activations, "norms": norms, "shares": shares}
 
 
 def main(chosen: list[str]) -> None:

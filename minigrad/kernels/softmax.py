@@ -68,7 +68,7 @@ def _wide(x: Array) -> Array:
 def _in_blocks(function: Callable[..., None], axis: int, *arrays: Array) -> Array:
     """Apply function(out, *blocks), which works along the middle axis, to blocks of arrays."""
     shape, dtype = arrays[0].shape, arrays[0].dtype
-    axis = axis % max(1, len(shape))
+    axis = axis % max(1, len(shape))  # a number counts as a row of one
     length = shape[axis] if shape else 1
     view = (prod(shape[:axis]), length, prod(shape[axis + 1 :]))
     inputs = [np.ascontiguousarray(_wide(array)).reshape(view) for array in arrays]
@@ -105,7 +105,7 @@ def _top(x: Array) -> Array:
 def _softmax(out: Array, x: Array) -> None:
     np.subtract(x, _top(x), out=out)
     np.exp(out, out=out)
-    out *= 1 / _sum(out)
+    out /= _sum(out)
 
 
 def _log_softmax(out: Array, x: Array) -> None:

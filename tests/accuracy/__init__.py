@@ -29,8 +29,19 @@ def units(found: np.ndarray, high: np.ndarray, low: Any = 0.0) -> np.ndarray:
     return np.where(np.isnan(error), np.inf, error)
 
 
-def whole(found: np.ndarray, right: np.ndarray) -> float:
-    """Return the largest error in units of eps times the largest right number.
+def relative(found: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the error of each number in units of eps times the right number."""
+    info = np.finfo(found.dtype)
+    high = np.asarray(right, found.dtype)
+    unit = np.maximum(np.abs(right) * info.eps, info.smallest_subnormal)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(found - np.asarray(right, np.longdouble)) / unit
+    same = (found == high) | np.isnan(found) & np.isnan(high)
+    return np.where(same, 0, np.where(np.isnan(error), np.inf, error)).astype(np.float64)
+
+
+def whole(found: np.ndarray, right: np.ndarray, terms: float = 0.0) -> float:
+    """Return the largest error in units of eps times the largest right number (or of `terms`).
 
     Such a unit is one to two units of that number's last place, or of the smallest normal number's.
     """
@@ -38,6 +49,6 @@ def whole(found: np.ndarray, right: np.ndarray) -> float:
     finite = np.isfinite(right.astype(found.dtype))
     if not np.array_equal(np.isfinite(found), finite):
         return np.inf
-    largest = max(np.abs(right[finite]).max(initial=0), np.longdouble(info.tiny))
+    largest = max(np.abs(right[finite]).max(initial=0), np.longdouble(info.tiny), terms)
     difference = np.abs(found[finite].astype(np.longdouble) - right[finite])
     return float(difference.max(initial=0) / (largest * info.eps))

@@ -51,7 +51,7 @@ SAMPLES = numbered([
     S(F + "rrelu", A(2, 3, **KINKS), 0.2, 0.2, True, covers="rrelu_with_noise"),
     *[S(F + name, A(2, 3, 4), dim) for name in ("softmax", "log_softmax", "softmin")
       for dim in (1, -1)],
-    S("softmax", A(2, 3), 0),
-    S("log_softmax", A(5), 0),
+    S("softmax", A(2, 3), 0, covers="softmax softmax_slope"),
+    S("log_softmax", A(5), 0, covers="log_softmax log_softmax_slope"),
     S("softmax", A(), 0),
 ])
