@@ -1,4 +1,4 @@
-"""Make the pictures of norms.md, dropout.md and activations.md.
+"""Make the pictures of norms.md, dropout.md, activations.md and extra.md.
 
     pip install -e ".[examples]" && python docs/make_figures.py
 
@@ -17,6 +17,7 @@ import numpy as np
 
 import minigrad as torch
 import minigrad.nn as nn
+from minigrad.nn import extra
 
 IMAGES = Path(__file__).parent / "images"
 BLUE, ORANGE, GREY = "#3b7dd8", "#e07b39", "#e9ecef"
@@ -65,20 +66,26 @@ def norm_axes() -> None:
     save(figure, "norm_axes.png")
 
 
-def dropout_masks() -> None:
+def dropout_masks(layers: list[Any], name: str) -> None:
     """Show what the layers leave of ones: two samples of eight channels of 6 x 6 pixels."""
     torch.manual_seed(0)
-    layers = [nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.FeatureAlphaDropout()]
     figure, panels = plt.subplots(2, 2, figsize=(9, 3.2), layout="constrained")
     for axes, layer in zip(panels.flat, layers, strict=True):
         y = layer(torch.ones(2, 8, 6, 6)).numpy()
         tiles = np.full((2, 7, 8, 7), np.nan)
         tiles[:, :6, :, :6] = y.transpose(0, 2, 1, 3)
         axes.imshow(tiles.reshape(14, 56)[:-1, :-1], cmap="coolwarm", vmin=-2, vmax=2)
-        values = ", ".join(f"{value:.4g}" for value in np.unique(y))
-        axes.set(title=f"{type(layer).__name__}(p=0.5) of ones: {values}", xticks=[],
+        found = np.unique(y)
+        values = ", ".join(f"{value:.4g}" for value in found) if found.size < 9 else "any value"
+        axes.set(title=f"{named(layer)} of ones: {values}", xticks=[],
                  yticks=[2.5, 9.5], yticklabels=["n = 0", "n = 1"], xlabel="channels 0 ... 7")
-    save(figure, "dropout_masks.png")
+    save(figure, name)
+
+
+def named(layer: nn.Module) -> str:
+    """Return the class and its options, without `inplace`."""
+    options = layer.extra_repr().replace(", inplace=False", "")
+    return f"{type(layer).__name__}({options})"
 
 
 def curve(function: Callable[[Any], Any], low: float, high: float) -> tuple[Any, Any, Any]:
@@ -100,29 +107,63 @@ def label(layer: nn.Module) -> str:
     return type(layer).__name__ + (f"({', '.join(values)})" if values else "")
 
 
+def function_and_slope(axes: Any, layer: nn.Module, reach: float) -> None:
+    """Draw a function of one variable and its derivative."""
+    x, y, slope = curve(layer.eval(), -reach, reach)
+    axes.axhline(0, color="#adb5bd", linewidth=0.6)
+    axes.axvline(0, color="#adb5bd", linewidth=0.6)
+    axes.plot(x, broken(x, y), color=BLUE, linewidth=1.8, label="f(x)")
+    axes.plot(x, broken(x, slope), color=ORANGE, linewidth=1.3, label="f'(x)")
+    axes.set_title(label(layer), fontsize=8)
+    axes.tick_params(labelsize=7)
+    both = np.stack([y, slope])
+    axes.set_ylim(max(-4.2, both.min() - 0.2), min(6.2, both.max() + 0.2))
+
+
 def activations() -> None:
     """Draw every activation of one variable with its derivative, by backward."""
     figure, panels = plt.subplots(6, 4, figsize=(10, 12), layout="constrained")
     for axes, layer in zip(panels.flat, ACTIVATIONS, strict=False):
         reach = 7.0 if isinstance(layer, nn.ReLU6) else 4.0
-        x, y, slope = curve(layer.eval(), -reach, reach)
-        axes.axhline(0, color="#adb5bd", linewidth=0.6)
-        axes.axvline(0, color="#adb5bd", linewidth=0.6)
-        axes.plot(x, broken(x, y), color=BLUE, linewidth=1.8, label="f(x)")
-        axes.plot(x, broken(x, slope), color=ORANGE, linewidth=1.3, label="f'(x)")
-        axes.set_title(label(layer), fontsize=8)
-        axes.tick_params(labelsize=7)
-        both = np.stack([y, slope])
-        axes.set_ylim(max(-4.2, both.min() - 0.2), min(6.2, both.max() + 0.2))
+        function_and_slope(axes, layer, reach)
     for axes in panels.flat[len(ACTIVATIONS):]:
         axes.axis("off")
         axes.legend(*panels[0, 0].get_legend_handles_labels(), loc="center")
     save(figure, "activations.png")
 
 
+def extra_activations() -> None:
+    """Draw those of nn.extra, and the first share of (t, 0) by softmax and its sparse relatives."""
+    figure, panels = plt.subplots(1, 5, figsize=(12, 2.5), layout="constrained")
+    layers = [extra.SquaredReLU(), extra.StarReLU(), extra.Snake(1), extra.Squareplus()]
+    for axes, layer in zip(panels, layers, strict=False):
+        function_and_slope(axes, layer, 4.0)
+    panels[0].legend(fontsize=7)
+    t = torch.linspace(-4, 4, 801)
+    scores = torch.stack([t, torch.zeros(801)], 1)
+    for function, colour, name in ((torch.softmax, "#868e96", "softmax"),
+                                   (extra.functional.entmax15, ORANGE, "entmax15"),
+                                   (extra.functional.sparsemax, BLUE, "sparsemax")):
+        panels[4].plot(t.numpy(), function(scores, 1)[:, 0].numpy(), color=colour, label=name)
+    panels[4].set_title("share of t in (t, 0)", fontsize=8)
+    panels[4].legend(fontsize=7)
+    panels[4].tick_params(labelsize=7)
+    save(figure, "extra_activations.png")
+
+
+def main() -> None:
+    """Make all pictures."""
+    norm_axes()
+    dropout_masks([nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.FeatureAlphaDropout()],
+                  "dropout_masks.png")
+    activations()
+    dropout_masks([extra.DropPath(0.5), extra.DropBlock2d(0.3, 3), extra.GaussianDropout(0.3),
+                   extra.GaussianNoise(0.5)], "extra_masks.png")
+    extra_activations()
+
+
 if __name__ == "__main__":
     matplotlib.use("Agg")
     plt.rcParams.update({"font.size": 9, "axes.titlesize": 9.5})
     IMAGES.mkdir(exist_ok=True)
-    for make in (norm_axes, dropout_masks, activations):
-        make()
+    main()
