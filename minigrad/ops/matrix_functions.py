@@ -11,7 +11,7 @@ from ..engine import op
 from ._operands import underived, with_out
 from .arrange import tril, triu
 from .decompose import _checked, solve
-from .fill import eye
+from .fill import eye, zeros
 from .join import cat
 from .linalg import _column, _mT, matmul
 from .reduce import sum, wide
@@ -92,7 +92,8 @@ def matrix_exp(A: Any) -> Any:
 # -------------------------------------------------------------------------- reflections
 def _product_of_reflections(input: Any, tau: Any) -> Any:
     """Return I - V T V^T, the first n columns, in terms of ops."""
-    m, n, k = *input.shape[-2:], tau.shape[-1]
+    m, n = input.shape[-2:]
+    k = tau.shape[-1]
     first = eye(m, n, dtype=input.dtype)
     v = tril(narrow(input, -1, 0, k), -1) + eye(m, k, dtype=input.dtype)  # (..., m, k)
     inner = eye(k, dtype=input.dtype) + _column(tau) * triu(matmul(_mT(v), v), 1)
@@ -116,7 +117,8 @@ def householder_product(input: Any, tau: Any) -> Any:
     True
     """
     _check_reflectors(input, tau)
-    m, n, k = *input.shape[-2:], tau.shape[-1]
+    m, n = input.shape[-2:]
+    k = tau.shape[-1]
     v = np.tril(input[..., :k], -1) + np.eye(m, k, dtype=input.dtype)
     upper = np.triu(_mT(v) @ v, 1)
     inner = np.eye(k, dtype=input.dtype) + tau[..., None] * upper
@@ -164,6 +166,33 @@ def _check_reflectors(input: Any, tau: Any) -> None:
 def orgqr(input: Any, input2: Any) -> Any:
     """Return `linalg.householder_product(input, input2)`: LAPACK's name."""
     return householder_product(input, input2)
+
+
+def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False, *,
+          out: Any = None) -> Any:
+    """Return Q other (`left=False`: other Q; with `transpose` Q^T) for a square orthogonal Q.
+
+    `input` and `tau` are reflections as `geqrf` returns them.
+
+    >>> import minigrad as torch
+    >>> x = torch.tensor([[3., 1.], [4., 2.]])
+    >>> torch.ormqr(*torch.geqrf(x), x, transpose=True)[1, 0].abs() < 1e-6
+    tensor(True)
+    """
+    _check_reflectors(input[..., :tau.shape[-1]] if tau.ndim and input.ndim > 1 else input, tau)
+    m, k = input.shape[-2], tau.shape[-1]
+    sides = (m, other.shape[-2 if left else -1])
+    if sides[0] != sides[1]:
+        raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to "
+                           f"input.shape[-2], got {sides[1]} and {sides[0]}")
+    if input.shape[-1] < m:
+        lead = tuple(input.shape[:-2])
+        input = cat([input, zeros((*lead, m, m - input.shape[-1]), dtype=input.dtype)], -1)
+    tau = cat([tau, zeros((*tau.shape[:-1], m - k), dtype=tau.dtype)], -1) if k < m else tau
+    q = householder_product(narrow(input, -1, 0, m), tau)
+    q = _mT(q) if transpose else q
+    y = matmul(q, other) if left else matmul(other, q)
+    return y if out is None else out.copy_(y)
 
 
 @op(input=underived("geqrf"), outputs="many", shown="GeqrfBackward0")
@@ -217,7 +246,8 @@ def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
 def _direction_rule(g: Any, v: Any, magnitude: Any, dim: int) -> Any:
     """Return (magnitude / |v|) times the part of g that is orthogonal to v."""
     size = norm_except_dim(v, 2, dim)
-    along = sum(g * v, _others(v.ndim, dim), True) / (size * size)
+    others = _others(v.ndim, dim)  # () for a vector: sum would take it for all
+    along = (sum(g * v, others, True) if others else g * v) / (size * size)
     return (g - v * along) * (magnitude / size)
 
 

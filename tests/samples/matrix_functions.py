@@ -27,6 +27,10 @@ SAMPLES = numbered([
     S("norm_except_dim", A(2, 3, 4)),
     S("norm_except_dim", A(2, 3, 4), 1, 2),
     S("norm_except_dim", A(2, 3), 2, -1),
-    S("_weight_norm", A(2, 3), A(2, 1), covers="scaled_direction", torch_order=1),  # its d2 is wrong
+    S("_weight_norm", A(2, 3), A(2, 1), covers="scaled_direction",
+      torch_order=1),  # its second derivative is wrong there
+    S("_weight_norm", A(4), A(4), covers="scaled_direction", torch_order=1),
+    S("norm_except_dim", A(4)),
+    S("_weight_norm", A(2, 3), A(), -1, covers="scaled_direction"),
     S("_weight_norm", A(2, 3, 2), A(1, 3, 1), 1, covers="scaled_direction"),
 ])
