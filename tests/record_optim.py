@@ -30,10 +30,23 @@ def plain(value: Any) -> Any:
 def main() -> None:
     import torch
 
-    from tests.samples_optim import OPTIMIZERS, PLATEAUS, SCHEDULES, plateau, rates, trajectory
+    from tests.samples_optim import (
+        CLOSURES,
+        OPTIMIZERS,
+        PLATEAUS,
+        SCHEDULES,
+        averages,
+        can_resume,
+        keys,
+        minimise,
+        plateau,
+        rates,
+        trajectory,
+    )
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    torch.Tensor.bfloat16 = torch.Tensor.clone  # what Muon computes without its rounding
     arrays = {"torch": np.array(torch.__version__)}
     facts: dict[str, Any] = {}
     for make in OPTIMIZERS:
@@ -41,9 +54,16 @@ def main() -> None:
         arrays |= {f"{make}/{step}/{k}": value for step, values in found.items()
                    for k, value in enumerate(values)}
         facts[make] = {"repr": repr(opt), "state_dict": plain(opt.state_dict())}
+    for make in CLOSURES:
+        found, opt = minimise(make, torch)
+        arrays |= {f"{make}/{key}": np.array(value) for key, value in found.items()}
+        facts[make] = {"repr": repr(opt), "state_dict": plain(opt.state_dict())}
+    arrays |= {f"averages/{key}": value for key, value in averages(torch).items()}
     for make in [*SCHEDULES, "chained"]:
         facts[make] = {"rates": rates(make, torch)}
-        if make != "chained" and "OneCycle" not in make:
+        if make != "chained":
+            facts[make]["keys"] = keys(make, torch)
+        if can_resume(make):
             facts[make]["resumed"] = rates(make, torch, resume=True)
     for make in PLATEAUS:
         facts[make] = plateau(make, torch)

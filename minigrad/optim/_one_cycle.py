@@ -6,7 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ._scheduler import LRScheduler, set_value
+from ._scheduler import (
+    LRScheduler,
+    check_momentum,
+    checked,
+    per_group,
+    set_momentum,
+    set_value,
+)
 from .optimizer import Optimizer
 
 
@@ -35,8 +42,7 @@ class OneCycleLR(LRScheduler):
                  max_momentum: float | Sequence[float] = 0.95, div_factor: float = 25.0,
                  final_div_factor: float = 1e4, three_phase: bool = False,
                  last_epoch: int = -1) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        checked(optimizer)
         self.total_steps = _total(total_steps, epochs, steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
@@ -47,29 +53,20 @@ class OneCycleLR(LRScheduler):
         self._anneal_func_type = anneal_strategy
         self.cycle_momentum = cycle_momentum
         groups = optimizer.param_groups
-        if cycle_momentum and not {"momentum", "betas"} & set(optimizer.defaults):
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` "
-                             "option enabled")
         if cycle_momentum:
-            self.use_beta1 = "betas" in optimizer.defaults
+            self.use_beta1 = check_momentum(optimizer)
         if last_epoch == -1:
-            peaks = _per_group("max_lr", max_lr, groups)
-            highs = _per_group("max_momentum", max_momentum, groups)
-            lows = _per_group("base_momentum", base_momentum, groups)
+            peaks = per_group("max_lr", max_lr, groups)
+            highs = per_group("max_momentum", max_momentum, groups)
+            lows = per_group("base_momentum", base_momentum, groups)
             for group, peak, high, low in zip(groups, peaks, highs, lows, strict=True):
                 first = peak / div_factor
                 set_value(group, "lr", first)
                 group.update(initial_lr=first, max_lr=peak, min_lr=first / final_div_factor)
                 if cycle_momentum:
-                    self._set_momentum(group, high)
+                    set_momentum(group, high)
                     group.update(max_momentum=high, base_momentum=low)
         super().__init__(optimizer, last_epoch)
-
-    def _set_momentum(self, group: dict[str, Any], value: float) -> None:
-        if self.use_beta1:
-            group["betas"] = (value, *group["betas"][1:])
-        else:
-            group["momentum"] = value
 
     def _anneal(self, start: float, end: float, share: float) -> float:
         """Go from start (share 0) to end (share 1)."""
@@ -96,7 +93,7 @@ class OneCycleLR(LRScheduler):
             rates.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], share))
             if self.cycle_momentum:
                 ends = group[phase["start_momentum"]], group[phase["end_momentum"]]
-                self._set_momentum(group, self._anneal(*ends, share))
+                set_momentum(group, self._anneal(*ends, share))
         return rates
 
 
@@ -128,12 +125,3 @@ def _phases(total: int, rising: float, three: bool) -> list[dict[str, Any]]:
     down = phase(2 * rising * total - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum")
     last = phase(total - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum")
     return [up, down, last]
-
-
-def _per_group(name: str, value: Any, groups: list[dict[str, Any]]) -> list[float]:
-    """Return one value per group."""
-    if isinstance(value, (list, tuple)):
-        if len(value) != len(groups):
-            raise ValueError(f"expected {len(groups)} values for {name}, got {len(value)}")
-        return list(value)
-    return [value] * len(groups)

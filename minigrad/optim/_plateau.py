@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ._scheduler import LRScheduler, set_value
+from ._scheduler import LRScheduler, checked, rates_of, set_value
 from .optimizer import Optimizer, number
 
 
@@ -31,13 +31,11 @@ class ReduceLROnPlateau(LRScheduler):
                  cooldown: int = 0, min_lr: float | list[float] = 0, eps: float = 1e-8) -> None:
         if factor >= 1.0:
             raise ValueError(f"Factor should be < 1.0, got {factor}.")
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
         if mode not in ("min", "max"):
             raise ValueError(f"mode {mode} is unknown! It is 'min' or 'max'")
         if threshold_mode not in ("rel", "abs"):
             raise ValueError(f"threshold mode {threshold_mode} is unknown! It is 'rel' or 'abs'")
-        self.factor, self.optimizer = factor, optimizer
+        self.factor, self.optimizer = factor, checked(optimizer)
         groups = optimizer.param_groups
         listed = isinstance(min_lr, (list, tuple))
         if listed and len(min_lr) != len(groups):  # type: ignore[arg-type]
@@ -47,7 +45,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.min_lrs: list[Any] = list(lows)
         self.patience, self.cooldown, self.eps = patience, cooldown, eps
         self.last_epoch = 0
-        self._last_lr = [number(group["lr"]) for group in groups]
+        self._last_lr = rates_of(optimizer)
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self._reset()
@@ -74,7 +72,7 @@ class ReduceLROnPlateau(LRScheduler):
             self._reduce_lr()
             self.cooldown_counter = self.cooldown
             self.num_bad_epochs = 0
-        self._last_lr = [number(group["lr"]) for group in self.optimizer.param_groups]
+        self._last_lr = rates_of(self.optimizer)
 
     def _reduce_lr(self) -> None:
         for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):

@@ -16,10 +16,11 @@ class LRScheduler:
     from the present rates, another number resumes (the groups must have 'initial_lr').
     """
 
+    _get_lr_called_within_step = False
+    _is_initial = False
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
-        self.optimizer = optimizer
+        self.optimizer = checked(optimizer)
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", number(group["lr"]))
@@ -30,9 +31,12 @@ class LRScheduler:
         self.base_lrs = [number(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         optimizer._opt_called = False  # type: ignore[attr-defined]
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        """Set the rates of the first epoch."""
         self._step_count = 0
         self._is_initial = True
-        self._get_lr_called_within_step = False
         self.step()
         self._is_initial = False
 
@@ -66,21 +70,38 @@ class LRScheduler:
                           "them the other way round, or the first value of the schedule is "
                           "skipped.", UserWarning, stacklevel=2)
         self._step_count += 1
+        if epoch is not None:
+            warnings.warn("The epoch parameter in `scheduler.step()` is deprecated: call "
+                          "`scheduler.step()` once per epoch.", UserWarning, stacklevel=2)
+        self._update_lr(epoch)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        """Go to the next epoch or the given one, without warnings."""
         self._get_lr_called_within_step = True
         try:
             if epoch is None:
                 self.last_epoch += 1
                 values = self.get_lr()
             else:
-                warnings.warn("The epoch parameter in `scheduler.step()` is deprecated: call "
-                              "`scheduler.step()` once per epoch.", UserWarning, stacklevel=2)
                 self.last_epoch = epoch
                 values = getattr(self, "_get_closed_form_lr", self.get_lr)()
         finally:
             self._get_lr_called_within_step = False
         for group, value in zip(self.optimizer.param_groups, values, strict=True):
             set_value(group, "lr", value)
-        self._last_lr = [number(group["lr"]) for group in self.optimizer.param_groups]
+        self._last_lr = rates_of(self.optimizer)
+
+
+def checked(optimizer: Any) -> Optimizer:
+    """Return an optimizer; TypeError for anything else."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+    return optimizer
+
+
+def rates_of(optimizer: Optimizer) -> list[float]:
+    """Return the learning rates of the groups as numbers."""
+    return [number(group["lr"]) for group in optimizer.param_groups]
 
 
 def set_value(group: dict[str, Any], key: str, value: float) -> None:
@@ -89,3 +110,29 @@ def set_value(group: dict[str, Any], key: str, value: float) -> None:
         group[key].fill_(value)
     else:
         group[key] = value
+
+
+def set_momentum(group: dict[str, Any], value: float) -> None:
+    """Set a group's momentum, or Adam's first beta."""
+    if "betas" in group:
+        group["betas"] = (value, *group["betas"][1:])
+    else:
+        group["momentum"] = value
+
+
+def check_momentum(optimizer: Optimizer) -> bool:
+    """Refuse optimizers without a momentum to cycle; tell whether it is the first beta."""
+    if not {"momentum", "betas"} & set(optimizer.defaults):
+        raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option "
+                         "enabled")
+    return "betas" in optimizer.defaults
+
+
+def per_group(name: str, value: Any, groups: list[dict[str, Any]]) -> list[Any]:
+    """Return one value per group from one for all or a list."""
+    if not isinstance(value, (list, tuple)):
+        return [value] * len(groups)
+    if len(value) != len(groups):
+        raise ValueError(f"expected {len(groups)} values for {name}, got {len(value)}: one per "
+                         f"parameter group")
+    return list(value)

@@ -13,7 +13,9 @@ from .optimizer import (
     Optimizer,
     Update,
     check_at_least_0,
+    check_betas,
     check_lr,
+    decay_of,
     first_step,
     in_blocks,
     next_step,
@@ -54,9 +56,7 @@ class Adam(Optimizer):
         check_lr(lr)
         if not eps >= 0:
             raise ValueError(f"Invalid epsilon value: {eps}")
-        for i, beta in enumerate(betas):
-            if not 0 <= number(beta) < 1:
-                raise ValueError(f"Invalid beta parameter at index {i}: {number(beta)}")
+        check_betas(betas)
         check_at_least_0(weight_decay=weight_decay)
         refuse(type(self).__name__, capturable=capturable, differentiable=differentiable,
                fused=fused)
@@ -67,10 +67,9 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay})
 
     def _prepare(self, group: dict[str, Any]) -> Update:
-        lr, decay, eps = number(group["lr"]), group["weight_decay"], group["eps"]
+        lr, eps = number(group["lr"]), group["eps"]
         b1, b2 = (number(beta) for beta in group["betas"])
-        shrink = 1 - lr * decay if decay and group["decoupled_weight_decay"] else 1
-        penalty = decay if shrink == 1 else 0
+        shrink, penalty = decay_of(group, lr)
         sign = -1 if group["maximize"] else 1
 
         def update(param: Tensor, grad: ndarray) -> None:

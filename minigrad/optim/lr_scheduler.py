@@ -14,20 +14,24 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
 
+from ._combined import ChainedScheduler, SequentialLR
+from ._cyclic import CosineAnnealingWarmRestarts, CyclicLR
 from ._one_cycle import OneCycleLR
 from ._plateau import ReduceLROnPlateau
 from ._scheduler import LRScheduler
 from .optimizer import Optimizer
 
-__all__ = ["ConstantLR", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR",
-           "LinearLR", "MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR"]
+__all__ = ["ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+           "CyclicLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
+           "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR",
+           "StepLR"]
 
 
 _LRScheduler = LRScheduler  # the old name of the base, which many programs still use
 
 
-class LambdaLR(LRScheduler):
-    """Set lr = initial lr * f(epoch). Args: lr_lambda: f, or one f per group."""
+class _ByFunction(LRScheduler):
+    """Base of the schedules that users give as functions of the epoch."""
 
     def __init__(self, optimizer: Optimizer,
                  lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
@@ -55,11 +59,38 @@ class LambdaLR(LRScheduler):
             if attributes is not None:
                 vars(fn).update(attributes)
 
+
+class LambdaLR(_ByFunction):
+    """Set lr = initial lr * f(epoch). Args: lr_lambda: f, or one f per group."""
+
     def get_lr(self) -> list[float]:
         """Return initial lr * f(epoch)."""
         self._present()
         return [base * fn(self.last_epoch)
                 for fn, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
+
+
+class MultiplicativeLR(_ByFunction):
+    """Multiply lr by f(epoch) every epoch. Args: lr_lambda: f, or one f per group.
+
+    Unlike LambdaLR's, the factors accumulate: a constant f gives an ExponentialLR. TypeError for
+    what cannot be called.
+    """
+
+    def __init__(self, optimizer: Optimizer,
+                 lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+                 last_epoch: int = -1) -> None:
+        for fn in lr_lambda if isinstance(lr_lambda, (list, tuple)) else [lr_lambda]:
+            if not callable(fn):
+                raise TypeError(f"lr_lambda should be a function, but got {type(fn).__name__}")
+        super().__init__(optimizer, lr_lambda, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Return lr * f(epoch) (lr itself at the start)."""
+        present = self._present()
+        if self._is_initial:
+            return present
+        return [lr * fn(self.last_epoch) for lr, fn in zip(present, self.lr_lambdas, strict=True)]
 
 
 class StepLR(LRScheduler):

@@ -226,11 +226,15 @@ def _check_groups(groups: Sequence[Any], saved: Sequence[Any]) -> None:
 def _converted(value: Any, param: Tensor | None, key: str = "") -> Any:
     """Return a copy of a state value in the dtype that its parameter needs."""
     if isinstance(value, Tensor):
-        if param is not None and key != "step" and param.is_floating_point():
+        # numbers such as NAdam's product keep their dtype: to go on exactly
+        per_element = param is not None and (value.ndim or not param.ndim) and key != "step"
+        if param is not None and per_element and param.is_floating_point():
             return wrap(value._data.astype(param._data.dtype), None)
         return wrap(value._data.copy(), None)
     if isinstance(value, dict):
         return {name: _converted(each, param, name) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_converted(each, param) for each in value)
     return deepcopy(value)
 
 
@@ -284,11 +288,22 @@ def check_at_least_0(**options: float) -> None:
             raise ValueError(f"Invalid {name} value: {value}")
 
 
+def check_betas(betas: Iterable[Any]) -> None:
+    """Refuse shares of running means outside of [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0 <= number(beta) < 1:
+            raise ValueError(f"Invalid beta parameter at index {i}: {number(beta)}")
+
+
+def decay_of(group: dict[str, Any], lr: float) -> tuple[float, float]:
+    """Return what to multiply a parameter by, and its share to add to the gradient."""
+    decay = group["weight_decay"]
+    return (1 - lr * decay, 0) if decay and group["decoupled_weight_decay"] else (1, decay)
+
+
 def refuse(name: str, **flags: bool | None) -> None:
     """Refuse PyTorch's switches that minigrad has no meaning for."""
     for flag, value in flags.items():
         if value:
             raise RuntimeError(f"{name}: {flag}=True is not supported: steps run on the CPU, are "
                                f"not recorded and have one implementation; leave it out")
-
-

@@ -12,15 +12,24 @@ import pytest
 import minigrad as torch
 from minigrad import nn, optim
 from minigrad.optim import lr_scheduler as S
-from tests.samples_optim import PLATEAUS, SCHEDULES, plateau, rates, start
+from tests.samples_optim import (
+    PLATEAUS,
+    SCHEDULES,
+    can_resume,
+    keys,
+    plateau,
+    rates,
+    scheduled,
+    start,
+)
 
 FACTS = json.loads(gzip.decompress(
     (Path(__file__).parent.parent / "data" / "optim.json.gz").read_bytes()))
 
 
 def test_table_is_complete():
-    made = {make.split("(")[0].removeprefix("S.") for make in [*SCHEDULES, *PLATEAUS]}
-    assert set(S.__all__) - {"LRScheduler"} == made
+    made = {make.split("(")[0].split(".")[1] for make in [*SCHEDULES, *PLATEAUS]}
+    assert {*S.__all__, "SWALR"} - {"LRScheduler"} == made
 
 
 @pytest.mark.parametrize("make", [*SCHEDULES, "chained"])
@@ -30,11 +39,17 @@ def test_rates(make):
         assert found == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("make", [m for m in SCHEDULES if "OneCycle" not in m])
+@pytest.mark.parametrize("make", [m for m in SCHEDULES if can_resume(m)])
 def test_resumed_rates(make):
     """A schedule that is made in the middle of training goes on as torch's."""
     for found, expected in zip(rates(make, torch, True), FACTS[make]["resumed"], strict=True):
         assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("make", SCHEDULES)
+def test_names_in_the_state_dict(make):
+    """A schedule's state has torch's names, so that checkpoints go both ways."""
+    assert keys(make, torch) == FACTS[make]["keys"]
 
 
 @pytest.mark.parametrize("make", PLATEAUS)
@@ -42,6 +57,11 @@ def test_plateaus(make):
     """Rates and counts follow torch's when the metric stops improving."""
     for found, expected in zip(plateau(make, torch), FACTS[make], strict=True):
         assert found == pytest.approx(expected, rel=1e-12)
+
+
+def two_schedules(milestones):
+    opt = fresh()
+    return S.SequentialLR(opt, [S.StepLR(opt, 2), S.StepLR(opt, 3)], milestones)
 
 
 def fresh(**options):
@@ -52,10 +72,8 @@ def fresh(**options):
 def test_state_dict(make):
     """A schedule and its optimizer that were saved go on exactly as the others."""
     def build():
-        params = start(torch)
-        opt = optim.SGD([{"params": params[:1]}, {"params": params[1:], "lr": 0.5}], lr=0.1,
-                        momentum=0.9)
-        return opt, eval(make, {"S": S, "opt": opt})
+        opt, names = scheduled(torch)
+        return opt, eval(make, names)
 
     (opt, schedule), (other, twin) = build(), build()
     for _ in range(4):
@@ -68,7 +86,8 @@ def test_state_dict(make):
     for each in (schedule, twin):
         each.step()
     assert twin.get_last_lr() == schedule.get_last_lr()
-    assert twin.last_epoch == schedule.last_epoch == 5
+    if "Chained" not in make:
+        assert twin.last_epoch == schedule.last_epoch == 5
 
 
 def test_step_before_the_optimizer_warns():
@@ -135,6 +154,24 @@ def test_one_cycle_moves_adams_first_beta():
      lambda: S.ReduceLROnPlateau(fresh(), threshold_mode="x")),
     (TypeError, "is not an Optimizer", lambda: S.ReduceLROnPlateau(3)),
     (ValueError, "expected 1 min_lrs", lambda: S.ReduceLROnPlateau(fresh(), min_lr=[1, 2])),
+    (TypeError, "should be a function", lambda: S.MultiplicativeLR(fresh(), 3)),
+    (ValueError, "mode is invalid", lambda: S.CyclicLR(fresh(), 0.1, 1, mode="x")),
+    (ValueError, "for max_lr", lambda: S.CyclicLR(fresh(), 0.1, [1, 2])),
+    (TypeError, "is not an Optimizer", lambda: S.CyclicLR(3, 0.1, 1)),
+    (ValueError, "must support momentum",
+     lambda: S.CyclicLR(optim.Adagrad(start(torch)), 0.1, 1)),
+    (ValueError, "positive integer T_0",
+     lambda: S.CosineAnnealingWarmRestarts(fresh(), 0)),
+    (ValueError, "T_mult >= 1", lambda: S.CosineAnnealingWarmRestarts(fresh(), 2, 0)),
+    (ValueError, "eta_min", lambda: S.CosineAnnealingWarmRestarts(fresh(), 2, eta_min="a")),
+    (ValueError, "got no scheduler", lambda: S.SequentialLR(fresh(), [], [])),
+    (ValueError, "got no scheduler", lambda: S.ChainedScheduler([])),
+    (TypeError, "should have `optimizer`", lambda: S.SequentialLR(fresh(), [3], [])),
+    (ValueError, "same optimizer",
+     lambda: S.SequentialLR(fresh(), [S.StepLR(fresh(), 2)], [])),
+    (ValueError, "milestone", lambda: two_schedules([])),
+    (ValueError, "ReduceLROnPlateau",
+     lambda: S.ChainedScheduler([S.ReduceLROnPlateau(fresh())])),
     (ValueError, "must support momentum",
      lambda: S.OneCycleLR(optim.Adagrad(start(torch)), 1.0, 5)),
 ])
@@ -151,3 +188,33 @@ def test_one_cycle_ends():
     schedule.step()
     with pytest.raises(ValueError, match="Tried to step 3 times"):
         schedule.step()
+
+
+def test_warm_restarts_in_fractions_of_epochs():
+    """step(epoch + share) finds the fall it belongs to; torch's numbers."""
+    opt = fresh()
+    schedule = S.CosineAnnealingWarmRestarts(opt, 2, T_mult=2, eta_min=0.01)
+    found = []
+    for epoch in (0.5, 1.75, 2.0, 3.5, 6.25, 20, 1):
+        opt.step()
+        schedule.step(epoch)
+        found.append(schedule.get_last_lr()[0])
+    assert found == pytest.approx([
+        0.08681980515339464, 0.013425421036992097, 0.1, 0.07222075445642905, 0.09978331270024887,
+        0.07222075445642905, 0.055], rel=1e-12)
+    with pytest.raises(ValueError, match="non-negative epoch"):
+        schedule.step(-1)
+
+
+def test_scale_functions_that_are_objects_are_saved():
+    class Halving:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, x):
+            return self.rate ** x
+
+    first, second = (S.CyclicLR(fresh(), 0.1, 0.5, 2, scale_fn=Halving(r)) for r in (0.5, 0.9))
+    second.load_state_dict(first.state_dict())
+    assert second.scale_fn(2) == 0.25
+    assert first.state_dict()["_scale_fn_custom"] == {"rate": 0.5}

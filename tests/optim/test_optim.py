@@ -15,7 +15,7 @@ import minigrad as torch
 from minigrad import nn, optim
 from minigrad.optim.optimizer import BLOCK
 from tests.record_optim import plain
-from tests.samples_optim import OPTIMIZERS, gradient, start, trajectory
+from tests.samples_optim import CLOSURES, OPTIMIZERS, WHOLE, gradient, start, trajectory
 
 DATA = Path(__file__).parent.parent / "data"
 RECORDED = np.load(DATA / "optim.npz")
@@ -25,7 +25,7 @@ every = pytest.mark.parametrize("make", OPTIMIZERS)
 
 def test_table_is_complete():
     """Every public optimizer has a line."""
-    made = {make.split("(")[0].removeprefix("optim.") for make in OPTIMIZERS}
+    made = {make.split("(")[0].removeprefix("optim.") for make in [*OPTIMIZERS, *CLOSURES]}
     public = {name for name in optim.__all__ if isinstance(getattr(optim, name), type)}
     assert public - {"Optimizer"} == made
 
@@ -93,7 +93,7 @@ def test_continue(make, way):
         assert np.array_equal(a.detach().numpy(), b.detach().numpy())
 
 
-@every
+@pytest.mark.parametrize("make", [make for make in OPTIMIZERS if not any(n in make for n in WHOLE)])
 def test_large_parameters_go_block_by_block(make):
     """What is done in blocks equals what is done in one piece."""
     values = np.random.default_rng(0).standard_normal(BLOCK + 10)
@@ -251,6 +251,22 @@ def test_own_optimizer():
                                                "param_groups": [{"params": [0, 1]}]})),
     (NotImplementedError, "define _prepare",
      lambda p: optim.Optimizer([p], {}).step()),
+    (ValueError, "Invalid rho", lambda p: optim.Adadelta([p], rho=1.5)),
+    (ValueError, "Invalid epsilon", lambda p: optim.Adadelta([p], eps=-1)),
+    (ValueError, "beta parameter at index 1", lambda p: optim.Adamax([p], betas=(0.9, 1))),
+    (ValueError, "Invalid momentum_decay", lambda p: optim.NAdam([p], momentum_decay=-1)),
+    (ValueError, "Invalid learning rate", lambda p: optim.RAdam([p], lr=-1)),
+    (ValueError, "Invalid weight_decay", lambda p: optim.ASGD([p], weight_decay=-1)),
+    (ValueError, "Invalid eta values", lambda p: optim.Rprop([p], etas=(1.2, 0.5))),
+    (ValueError, "beta2_decay should be <= 0", lambda p: optim.Adafactor([p], beta2_decay=1)),
+    (ValueError, "epsilon1 should be >= 0", lambda p: optim.Adafactor([p], eps=(-1, 0))),
+    (ValueError, "threshold d should be >= 1", lambda p: optim.Adafactor([p], d=0.5)),
+    (ValueError, "only supports 2D parameters", lambda p: optim.Muon([p])),
+    (ValueError, "momentum should be >= 0", lambda p: optim.Muon([p], momentum=-1)),
+    (ValueError, "adam is not supported", lambda p: optim.Muon([p], adjust_lr_fn="adam")),
+    (ValueError, "doesn't support per-parameter options",
+     lambda p: optim.LBFGS([{"params": [p]}, {"params": [one()]}])),
+    (RuntimeError, "capturable=True", lambda p: optim.NAdam([p], capturable=True)),
     (RuntimeError, "fused=True is not supported", lambda p: optim.SGD([p], fused=True)),
     (RuntimeError, "capturable=True", lambda p: optim.Adam([p], capturable=True)),
     (RuntimeError, "differentiable=True", lambda p: optim.RMSprop([p], differentiable=True)),

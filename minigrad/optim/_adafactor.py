@@ -1,0 +1,107 @@
+"""Adafactor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..engine import wrap
+from ..tensor import Tensor
+from .optimizer import Optimizer, Update, check_lr, first_step, next_step, number, zeros_of
+
+ndarray = np.ndarray
+
+
+class Adafactor(Optimizer):
+    """Adam's scaling with the mean squares of a matrix kept as a row and a column only.
+
+    r_t = t^beta2_decay;  R, C: running means of g^2 over the columns and rows, with weight r_t for
+    the new one;  V = R C / mean(R);  u = g / sqrt(V), shortened so that its root mean square is at
+    most d;  p = p - max(eps2, rms(p)) min(lr, 1 / sqrt(t)) u.  Vectors keep V itself.
+
+    Shazeer & Stern, "Adafactor: adaptive learning rates with sublinear memory cost", 2018; as in
+    PyTorch without momentum, with min(lr, 1 / sqrt(t)). Args: params: see `Optimizer`; lr 0.01, the
+    largest relative step; beta2_decay -0.8; eps (None, 1e-3): eps1^2 is the least V, None the
+    smallest step of the dtype; d 1; weight_decay 0, decoupled; maximize, foreach: see SGD.
+    ValueError for options out of range.
+
+    >>> import minigrad as torch
+    >>> p = torch.nn.Parameter(torch.ones(2, 2))
+    >>> p.grad = torch.full((2, 2), 0.5)
+    >>> torch.optim.Adafactor([p], lr=0.1).step()
+    >>> p.data[0]
+    tensor([0.9000, 0.9000])
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float | Tensor = 0.01,
+                 beta2_decay: float = -0.8, eps: tuple[float | None, float] = (None, 0.001),
+                 d: float = 1.0, weight_decay: float = 0.0, *, foreach: bool | None = None,
+                 maximize: bool = False) -> None:
+        if isinstance(lr, Tensor):
+            check_lr(lr)
+        eps1 = 0 if eps[0] is None else eps[0]
+        for name, good, rule, value in (
+                ("Learning rate", number(lr) >= 0, ">= 0", number(lr)),
+                ("beta2_decay", beta2_decay <= 0, "<= 0", beta2_decay),
+                ("epsilon1", eps1 >= 0, ">= 0", eps1),
+                ("epsilon2", eps[1] >= 0, ">= 0", eps[1]),
+                ("Clipping threshold d", d >= 1, ">= 1", d),
+                ("weight_decay", weight_decay >= 0, ">= 0", weight_decay)):
+            if not good:
+                raise ValueError(f"{name} should be {rule} but is: {value}")
+        super().__init__(params, {
+            "lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d,
+            "weight_decay": weight_decay, "foreach": foreach, "maximize": maximize})
+
+    def _prepare(self, group: dict[str, Any]) -> Update:
+        lr, decay, d = number(group["lr"]), group["weight_decay"], group["d"]
+        given, least = group["eps"]
+        sign = -1 if group["maximize"] else 1
+
+        def update(param: Tensor, grad: ndarray) -> None:
+            p, g = param._data, grad * sign
+            state = self.state[param]
+            if not state:
+                state["step"] = first_step()
+                if g.ndim > 1:
+                    state["row_var"] = _zeros((*g.shape[:-1], 1), g)
+                    state["col_var"] = _zeros((*g.shape[:-2], 1, g.shape[-1]), g)
+                else:
+                    state["variance"] = zeros_of(param)
+            t = next_step(state)
+            eps = float(np.finfo(p.dtype).eps) if given is None else given
+            share = t ** group["beta2_decay"]
+            length = max(least, _rms(p)) * min(lr, 1 / math.sqrt(t))
+            if decay:
+                p *= 1 - lr * decay
+            v = np.maximum(_mean_squares(state, g, share, eps), eps * eps)
+            step = g / np.sqrt(v)
+            p -= step * (length / max(1.0, _rms(step) / d))
+
+        return update
+
+
+def _zeros(shape: tuple[int, ...], like: ndarray) -> Tensor:
+    return wrap(np.zeros(shape, like.dtype), None)
+
+
+def _rms(x: ndarray) -> float:
+    """Return the root of the mean square."""
+    return float(np.linalg.norm(x.ravel())) / math.sqrt(x.size) if x.size else 0.0
+
+
+def _mean_squares(state: dict[str, Any], g: ndarray, share: float, eps: float) -> ndarray:
+    """Update the running means of g^2; return the estimate of each element's."""
+    square = g * g
+    if g.ndim <= 1:
+        v: ndarray = state["variance"]._data
+        v += (square - v) * share
+        return v
+    row, column = state["row_var"]._data, state["col_var"]._data
+    row += (square.mean(-1, keepdims=True) - row) * share
+    column += (square.mean(-2, keepdims=True) - column) * share
+    scale: ndarray = row @ column
+    return scale / np.maximum(row.mean(-2, keepdims=True), eps)
