@@ -95,7 +95,7 @@ def threshold_(input: Any, threshold: float, value: float) -> Any:
     return views.inplace(piecewise.threshold, (input, threshold, value))
 
 
-def rrelu_(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *,
+def rrelu_(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
            generator: Any = None) -> Any:
     """In-place form of `rrelu`."""
     return rrelu(input, lower, upper, training, inplace=True, generator=generator)

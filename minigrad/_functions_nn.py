@@ -127,10 +127,10 @@ def native_channel_shuffle(input: Any, groups: int) -> Any:
 
 
 def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
-    """Return the convolution over time of (T, N, C) with weight (k, C, K) and bias (K,): (T', N, K).
+    """Return the convolution over time of (T, N, C) with a weight (k, C, K) and a bias (K,).
 
-    `conv1d` in another layout: `pad` zeros on both sides, T' = T + 2 pad - k + 1. RuntimeError for
-    shapes that do not fit.
+    `conv1d` in another layout, with `pad` zeros on both sides: (T + 2 pad - k + 1, N, K).
+    RuntimeError for shapes that do not fit.
 
     >>> import minigrad as torch
     >>> torch.conv_tbc(torch.ones(3, 1, 2), torch.ones(2, 2, 1), torch.zeros(1)).flatten()
@@ -144,8 +144,8 @@ def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
                            f"(kernel, input channels, output channels), got {tuple(input.shape)} "
                            f"and {tuple(weight.shape)}")
     if input.shape[2] != weight.shape[1] or tuple(bias.shape) != (weight.shape[2],):
-        raise RuntimeError(f"conv_tbc: input {tuple(input.shape)}, weight {tuple(weight.shape)} and "
-                           f"bias {tuple(bias.shape)} do not fit: expected weight (kernel, "
+        raise RuntimeError(f"conv_tbc: input {tuple(input.shape)}, weight {tuple(weight.shape)} "
+                           f"and bias {tuple(bias.shape)} do not fit: expected weight (kernel, "
                            f"{input.shape[2]}, K) and bias (K,)")
     if pad < 0:
         raise RuntimeError(f"conv_tbc: pad must not be negative, got {pad}; cut the input instead")

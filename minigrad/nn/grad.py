@@ -12,13 +12,17 @@ from .._check import ints
 from ..ops.conv import transposed, weight_gradient
 
 
-def _arguments(n: int, where: str, stride: Any, padding: Any, dilation: Any) -> Any:
-    return tuple(ints(value, n, where, name) for name, value in (
-        ("stride", stride), ("padding", padding), ("dilation", dilation)))
+Ints = tuple[int, ...]
 
 
-def _check(where: str, n: int, input_size: Any, weight_size: Any, grad: Any, stride: Any,
-           padding: Any, dilation: Any, groups: int) -> None:
+def _arguments(n: int, where: str, stride: Any, padding: Any,
+               dilation: Any) -> tuple[Ints, Ints, Ints]:
+    return (ints(stride, n, where, "stride"), ints(padding, n, where, "padding"),
+            ints(dilation, n, where, "dilation"))
+
+
+def _check(where: str, n: int, input_size: Any, weight_size: Any, grad: Any, stride: Ints,
+           padding: Ints, dilation: Ints, groups: int) -> None:
     """Refuse sizes that no convolution connects."""
     for name, size in (("input", input_size), ("weight", weight_size), ("grad_output", grad.shape)):
         if len(size) != n + 2:

@@ -142,7 +142,7 @@ def embedding_renorm_(input: Any, indices: Any, max_norm: float, norm_type: floa
     return input
 
 
-def one_hot(tensor: Any, num_classes: int = -1) -> Any:
+def one_hot(input: Any, num_classes: int = -1) -> Any:
     """Return int64 zeros with a 1 at each index: (*) gives (*, num_classes).
 
     num_classes=-1: one more than the largest index. RuntimeError for other dtypes than int64 and
@@ -153,10 +153,10 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    indices = tensor._data
+    indices = input._data
     if indices.dtype != np.int64:
         raise RuntimeError(f"one_hot is only applicable to index tensors of dtype int64, got "
-                           f"{tensor.dtype}; convert with .long()")
+                           f"{input.dtype}; convert with .long()")
     if num_classes == -1:
         if not indices.size:
             raise RuntimeError("one_hot: Can not infer the number of classes from an empty tensor; "

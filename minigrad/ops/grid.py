@@ -94,11 +94,12 @@ def _neighbours(place: ndarray, sizes: Ints, mode: str, padding: str, align: boo
     start = np.arange(len(place))[:, None] * math.prod(sizes)
     outside = len(place) * math.prod(sizes)
     for corner in itertools.product(*axes):
-        index, weight, valid = start, None, None
+        index, weight = start, np.ones((), place.dtype)
+        valid = np.ones((), bool)
         for (number, factor), stride in zip(corner, strides, strict=True):
             index = index + number * stride
-            valid = number >= 0 if valid is None else valid & (number >= 0)
-            weight = factor if weight is None else weight * factor
+            valid = valid & (number >= 0)
+            weight = weight * factor
         yield np.where(valid, index, outside).reshape(-1), weight.reshape(-1)
 
 

@@ -17,12 +17,11 @@ class _MarginLoss(_Loss):
     """Base of losses with a margin and PyTorch's old switches."""
 
     margin: float
-    _default_margin = 1.0
 
-    def __init__(self, margin: float | None = None, size_average: bool | None = None,
+    def __init__(self, margin: float = 0.0, size_average: bool | None = None,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__(size_average, reduce, reduction)
-        self.margin = self._default_margin if margin is None else margin
+        self.margin = margin
 
 
 class HingeEmbeddingLoss(_MarginLoss):
@@ -34,6 +33,10 @@ class HingeEmbeddingLoss(_MarginLoss):
     >>> torch.nn.HingeEmbeddingLoss()(torch.tensor([0.5, 0.5]), torch.tensor([1., -1.]))
     tensor(0.5000)
     """
+
+    def __init__(self, margin: float = 1.0, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction: str = "mean") -> None:
+        super().__init__(margin, size_average, reduce, reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the loss."""
@@ -51,8 +54,6 @@ class CosineEmbeddingLoss(_MarginLoss):
     tensor(1.)
     """
 
-    _default_margin = 0.0
-
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Return the loss."""
         return F.cosine_embedding_loss(input1, input2, target, self.margin,
@@ -68,8 +69,6 @@ class MarginRankingLoss(_MarginLoss):
     >>> torch.nn.MarginRankingLoss()(torch.ones(1), 3 * torch.ones(1), torch.ones(1))
     tensor(2.)
     """
-
-    _default_margin = 0.0
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Return the loss."""
