@@ -25,15 +25,20 @@ from .ops import (
     index,
     join,
     linalg,
+    lu,
     masked,
     matrix_functions,
     products,
     random,
+    rank,
     reduce,
     repeat,
     shape,
     slicing,
+    spectral,
+    triangular,
 )
+from .ops import cross as vectors
 from .ops import scatter as at
 from .ops import scatter_reduce as reducing
 from .views import inplace, reshaped
@@ -273,10 +278,19 @@ class Methods:
     det = decompose.det
     logdet = decompose.logdet
     slogdet = decompose.slogdet_pair
-    svd = decompose.svd_by_columns
+    svd = spectral.svd_by_columns
+    qr = decompose.qr_by_some
     inverse = decompose.inverse
-    pinverse = decompose.pinv
+    pinverse = rank.pinverse
+    cholesky = triangular.lower_or_upper
+    cholesky_inverse = triangular.cholesky_inverse
+    cholesky_solve = triangular.cholesky_solve
+    triangular_solve = triangular.triangular_solve
+    lu_solve = lu.lu_solve_legacy
+    lu = lu.lu_legacy
+    cross = vectors.cross
     matrix_power = decompose.matrix_power
     matrix_exp = matrix_functions.matrix_exp
     geqrf = matrix_functions.geqrf
     orgqr = matrix_functions.orgqr
+    ormqr = matrix_functions.ormqr

@@ -7,34 +7,49 @@ from typing import Any
 
 from . import _check
 from .ops.arrange import diagonal as _diagonal
+from .ops.cross import linalg_cross as cross
+from .ops.cross import linalg_vander as vander
 from .ops.decompose import (
     LinAlgError,
     cholesky,
     det,
-    eigh,
-    eigvalsh,
     inv,
     matrix_power,
-    pinv,
     qr,
     slogdet,
     solve,
-    svd,
-    svdvals,
 )
 from .ops.elementwise import mul
 from .ops.extremes import amax, amin
 from .ops.linalg import matmul
+from .ops.lu import lu, lu_factor, lu_factor_ex, lu_solve
 from .ops.matrix_functions import householder_product, matrix_exp
 from .ops.products import multi_dot
+from .ops.rank import cond, lstsq, matrix_rank
+from .ops.rank import linalg_pinv as pinv
 from .ops.reduce import sum
 from .ops.shape import movedim
+from .ops.spectral import eigh, eigvalsh, svd, svdvals
+from .ops.tensorsolve import (
+    cholesky_ex,
+    eig,
+    eigvals,
+    inv_ex,
+    solve_ex,
+    tensorinv,
+    tensorsolve,
+)
+from .ops.triangular import solve_triangular
 from .ops.vector_norm import linalg_vector_norm
 
-__all__ = ["LinAlgError", "cholesky", "det", "diagonal", "eigh", "eigvalsh",
-           "householder_product", "inv", "matmul", "matrix_exp",
-           "matrix_norm", "matrix_power", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
-           "svd", "svdvals", "vecdot", "vector_norm"]
+__all__ = [
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig",
+    "eigh", "eigvals", "eigvalsh", "householder_product", "inv", "inv_ex", "lstsq",
+    "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_exp",
+    "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr",
+    "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv",
+    "tensorsolve", "vander", "vecdot", "vector_norm",
+]
 
 
 def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *,
@@ -68,7 +83,7 @@ def matrix_norm(A: Any, ord: float | str = "fro", dim: Any = (-2, -1), keepdim: 
         y = linalg_vector_norm(A, 2, (rows, columns), keepdim)
     elif ord in ("nuc", 2, -2):
         values = svdvals(movedim(A, (rows, columns), (-2, -1)))
-        y = (sum(values, -1) if ord == "nuc" else
+        y = (sum(values, -1) if ord == "nuc" or not values.shape[-1] else
              amax(values, -1) if ord == 2 else amin(values, -1))  # type: ignore[operator]
         for at in sorted((rows, columns)) if keepdim else ():
             y = y.unsqueeze(at)

@@ -76,6 +76,17 @@ class DType:
     name: str
 
 
+@dataclass(frozen=True)
+class Made:
+    name: str
+    options: tuple[tuple[str, Any], ...]
+
+
+def N(name: str, **options: Any) -> Made:
+    """Any object of the namespace, by the path of its class and keyword arguments."""
+    return Made(name, tuple(options.items()))
+
+
 @dataclass
 class Sample:
     """One case: what to call, with what, and what is special about it."""
@@ -89,6 +100,7 @@ class Sample:
     smooth: bool = True  # False for lines on kinks, ties and nans: no finite differences there
     pick: Any = None  # which output(s) of a tuple to compare: None is all floating ones
     tol: float = 1e-9
+    named: bool = True  # False where PyTorch has one node and minigrad several, or other ones
     id: str = field(default="")
 
     def function(self, torch: Any) -> Any:
@@ -108,6 +120,8 @@ class Sample:
                 return tensor.requires_grad_() if value.grad and array.dtype.kind == "f" else tensor
             if isinstance(value, DType):
                 return getattr(torch, value.name)
+            if isinstance(value, Made):
+                return operator.attrgetter(value.name)(torch)(**dict(value.options))
             if isinstance(value, (list, tuple)):
                 return type(value)(made(v) for v in value)
             return value
@@ -116,10 +130,11 @@ class Sample:
 
 
 def S(name: str, *args: Any, covers: str = "", order: int = 2, torch_order: int = 2,
-      smooth: bool = True, pick: Any = None, tol: float = 1e-9, **kwargs: Any) -> Sample:
+      smooth: bool = True, pick: Any = None, tol: float = 1e-9, named: bool = True,
+      **kwargs: Any) -> Sample:
     """One line of the table. `covers` defaults to the last part of the name."""
     return Sample(name, args, kwargs, tuple(covers.split()) or (name.rsplit(".", 1)[-1],), order,
-                  torch_order, smooth, pick, tol)
+                  torch_order, smooth, pick, tol, named)
 
 
 def numbered(samples: list[Sample]) -> list[Sample]:
