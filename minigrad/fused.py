@@ -25,10 +25,12 @@ def through_reference(node: Node, g: Any, wanted: Sequence[bool] | None) -> list
         starts.append(start)
     with enable_grad():
         y = op.reference(*[values[name] for name in op.reference_names])
-        if y._node is None:
+        pairs = zip(y, g, strict=True) if op.many else [(y, g)]
+        roots = [(t._node, settle(d, t._node, True)) for t, d in pairs if t._node is not None]
+        if not roots:
             return [None] * len(starts)
         asked = {s for k, s in enumerate(starts) if wanted is None or wanted[k]}
-        found = sweep([(y._node, settle(g, y._node, True))], asked, keep=True, create=True)
+        found = sweep(roots, asked, keep=True, create=True)
     return [found.get(start) for start in starts]
 
 
