@@ -42,10 +42,18 @@ def generator(text: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(zlib.crc32(text.encode())))
 
 
+def make(line: Line, torch: Any) -> Any:
+    """Make the layer as the line says."""
+    return eval(line.make, {"torch": torch, "nn": torch.nn})
+
+
 def build(line: Line, torch: Any, dtype: str = "float64") -> Any:
-    """Make the layer, with parameters and buffers set from the line's id."""
-    module = eval(line.make, {"torch": torch, "nn": torch.nn})
-    module = module.to(getattr(torch, dtype))
+    """Make the layer, with parameters and buffers set from the line's id; call it if it is lazy."""
+    module = make(line, torch).to(getattr(torch, dtype))
+    if any(torch.nn.parameter.is_lazy(value) for value in module.state_dict().values()):
+        with torch.no_grad():
+            module.eval()(*arguments(line, torch, dtype))
+        module.train()
     with torch.no_grad():
         for name, value in module.state_dict().items():
             if value.is_floating_point():

@@ -132,11 +132,18 @@ def test_assignment_before_init(assign):
     (ValueError, "expected to be boolean", lambda m: m.train(3)),
     (TypeError, "only accepts floating point", lambda m: m.to(torch.int64)),
     (RuntimeError, "CPU only", lambda m: m.to("cuda")),
-    (RuntimeError, "CPU only", lambda m: m.cuda()),
+    (AssertionError, "CPU only; drop cuda", lambda m: m.cuda()),
+    (AssertionError, "CPU only; drop xpu", lambda m: m.xpu()),
+    (AssertionError, "CPU only; drop mtia", lambda m: m.mtia()),
+    (RuntimeError, "CPU only", lambda m: m.ipu()),
+    (RuntimeError, "no such dtype", lambda m: m.bfloat16()),
+    (RuntimeError, "other processes", lambda m: m.share_memory()),
+    (TypeError, "missing 1 required keyword-only argument: 'device'", lambda m: m.to_empty()),
     (RuntimeError, "get_extra_state", lambda m: m.get_extra_state()),
     (RuntimeError, "set_extra_state", lambda m: m.set_extra_state(1)),
     (TypeError, "dict-like", lambda m: m.load_state_dict(3)),
-    (TypeError, "positional argument", lambda m: nn.Module(3)),
+    (TypeError, "takes none", lambda m: nn.Module(3)),
+    (TypeError, "got 'a'", lambda m: nn.Module(a=3)),
 ])
 def test_refusals(error, match, act):
     with pytest.raises(error, match=match):

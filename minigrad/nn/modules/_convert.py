@@ -99,19 +99,19 @@ class Convert(Tree):
         return self
 
     def cuda(self: M, device: int | device | None = None) -> M:
-        """Raise RuntimeError: minigrad computes on the CPU."""
+        """Raise AssertionError: minigrad computes on the CPU."""
         raise _absent("cuda")
 
     def ipu(self: M, device: int | device | None = None) -> M:
         """Raise RuntimeError: minigrad computes on the CPU."""
-        raise _absent("ipu")
+        raise RuntimeError("ipu: minigrad computes on the CPU only; drop the call")
 
     def mtia(self: M, device: int | device | None = None) -> M:
-        """Raise RuntimeError: minigrad computes on the CPU."""
+        """Raise AssertionError: minigrad computes on the CPU."""
         raise _absent("mtia")
 
     def xpu(self: M, device: int | device | None = None) -> M:
-        """Raise RuntimeError: minigrad computes on the CPU."""
+        """Raise AssertionError: minigrad computes on the CPU."""
         raise _absent("xpu")
 
     def share_memory(self: M) -> M:
@@ -196,8 +196,9 @@ def _replace(param: Parameter, fn: Callable[[Tensor], Tensor]) -> None:
         grad.data = fn(grad)
 
 
-def _absent(what: str) -> RuntimeError:
-    return RuntimeError(f"{what}: minigrad computes on the CPU only; drop the call")
+def _absent(what: str) -> AssertionError:
+    return AssertionError(f"Torch not compiled with {what.upper()} enabled: minigrad computes on "
+                          f"the CPU only; drop {what}()")
 
 
 def _target(*args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False,

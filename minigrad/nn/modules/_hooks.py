@@ -6,7 +6,7 @@ A call without hooks never comes here: `Module.__call__` looks once and goes str
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ...autograd.graph import RemovableHandle
@@ -202,12 +202,9 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     given, result = args, None
     try:
         given, kwargs = _run_pre_hooks(module, args, kwargs)
-        own, legacy = list(module._backward_hooks.values()), []
-        if module._is_full_backward_hook is False:
-            own, legacy = [], own
-        boundary = Boundary.of(module, [*everywhere.of("backward"), *own],
-                               [*everywhere.of("backward_pre"),
-                                *module._backward_pre_hooks.values()])
+        boundary, legacy = None, ()
+        if module._backward_hooks or module._backward_pre_hooks or everywhere.calls:
+            boundary, legacy = _backward_hooks(module)
         if boundary is not None:
             given = boundary.enter(given)
         result = module.forward(*given, **kwargs)
@@ -219,13 +216,22 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
                 result = changed
         if boundary is not None:
             result = boundary.leave(result)
-        legacy = [*everywhere.of("legacy"), *legacy]
         if legacy:
             watch(module, legacy, given, result)
         return result
     except Exception:
         _run_always(module, given, kwargs, result, done)
         raise
+
+
+def _backward_hooks(module: Any) -> tuple[Boundary | None, Sequence[Hook]]:
+    """Return what runs the full backward hooks of a call, and the deprecated ones."""
+    own, legacy = list(module._backward_hooks.values()), everywhere.of("legacy")
+    if module._is_full_backward_hook is False:
+        own, legacy = [], [*legacy, *own]
+    boundary = Boundary.of(module, [*everywhere.of("backward"), *own],
+                           [*everywhere.of("backward_pre"), *module._backward_pre_hooks.values()])
+    return boundary, legacy
 
 
 def _run_pre_hooks(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -54,7 +54,7 @@ def _checked(changed: Any, shown: tuple[Any, ...]) -> tuple[Any, ...]:
     return changed
 
 
-def watch(module: Any, hooks: list[Hook], args: tuple[Any, ...], result: Any) -> None:
+def watch(module: Any, hooks: Sequence[Hook], args: tuple[Any, ...], result: Any) -> None:
     """Let the hooks see the last node of the output's history, if there is one."""
     node = _first_tensor(result)
     grad_fn = None if node is None else node.grad_fn
