@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,6 @@ class Case:
     training: bool = True
     orders: int = 3
     half: float = 1e-2  # tolerance in float16
-    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

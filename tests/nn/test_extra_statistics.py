@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import minigrad as torch
 from minigrad import nn
 from minigrad.nn import extra
+
+from . import test_extra_activation, test_extra_dropout, test_extra_norm
 
 
 def batches(count, shape, seed=0):
@@ -202,3 +208,18 @@ def test_device_and_dtype_arguments():
         assert kinds == {torch.float64}, kind
         with pytest.raises(RuntimeError):
             kind(4, device="nowhere")
+
+
+def test_every_layer_has_a_line_in_a_table():
+    lines = [case.shown for case in test_extra_activation.CASES + test_extra_norm.CASES]
+    lines += [shown for _, _, shown in test_extra_dropout.LAYERS]
+    covered = {line.split("(")[0] for line in lines}
+    public = {name for name in extra.__all__ if inspect.isclass(getattr(extra, name))}
+    assert public == covered
+
+
+def test_extra_stands_apart_and_loads_when_first_used():
+    assert not set(extra.__all__) - {"functional"} & set(dir(nn.modules))
+    code = ("import sys, minigrad.nn as nn; assert 'minigrad.nn.extra' not in sys.modules; "
+            "nn.extra.GRN(2); assert 'minigrad.nn.extra' in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True)
