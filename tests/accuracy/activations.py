@@ -120,7 +120,6 @@ class Function(NamedTuple):
 
     call: str
     formula: Formula
-    size: float = 0.0  # errors are compared with numbers of this size: tanhshrink(0.1) is 3e-4
 
 
 def plain(formula: Callable[[Decimal], Decimal]) -> Formula:
@@ -147,6 +146,20 @@ FUNCTIONS = [
     Function("F.tanhshrink(x)", plain(lambda x: x - tanh(x))),
     Function("F.hardswish(x)",  lambda x, at:
              Decimal(0) if at <= -3 else x if at >= 3 else x * (x + 3) / 6),
+    Function("torch.relu(x)", lambda x, at: x if at > 0 else Decimal(0)),
+    Function("F.relu6(x)", lambda x, at: x if 0 < at < 6 else Decimal(6 if at > 0 else 0)),
+    Function("F.leaky_relu(x, 0.25)", lambda x, at: x if at > 0 else x / 4),
+    Function("F.prelu(x, torch.tensor([0.25], dtype=x.dtype))",
+             lambda x, at: x if at > 0 else x / 4),
+    Function("F.rrelu(x, 0.125, 0.375)", lambda x, at: x if at > 0 else x / 4),
+    Function("F.hardtanh(x, -2., 3.5)",
+             lambda x, at: x if -2 < at < 3.5 else Decimal(-2 if at < 0 else 3.5)),
+    Function("F.hardsigmoid(x)",
+             lambda x, at: (x + 3) / 6 if -3 < at < 3 else Decimal(0 if at < 0 else 1)),
+    Function("F.threshold(x, 0.5, -7.)", lambda x, at: x if at > 0.5 else Decimal(-7)),
+    Function("F.hardshrink(x)", lambda x, at: x if abs(at) > 0.5 else Decimal(0)),
+    Function("F.softshrink(x, 0.25)", lambda x, at:
+             Decimal(0) if abs(at) <= 0.25 else x - Decimal(0.25 if at > 0 else -0.25)),
 ]
 BY_CALL = {function.call: function for function in FUNCTIONS}
 
@@ -162,6 +175,9 @@ def reference(call: str, point: float, order: int) -> tuple[float, float]:
             y = function(x, point)
         elif order == 1:
             y = (function(x + STEP, point) - function(x - STEP, point)) / (2 * STEP)
+        elif order == 3:
+            y = (function(x + 2 * STEP, point) - 2 * function(x + STEP, point)
+                 + 2 * function(x - STEP, point) - function(x - 2 * STEP, point)) / (2 * STEP**3)
         else:
             y = (function(x + STEP, point) - 2 * function(x, point)
                  + function(x - STEP, point)) / STEP**2
@@ -170,7 +186,7 @@ def reference(call: str, point: float, order: int) -> tuple[float, float]:
 
 
 def evaluate(call: str, torch: Any, dtype: str) -> list[np.ndarray]:
-    """Return the values at `points`, then the derivatives."""
+    """Return the values at `points`, then the derivatives (nan where a library has none)."""
     x = torch.from_numpy(points(dtype)).requires_grad_()
     y = eval(call, {"torch": torch, "F": torch.nn.functional, "x": x})
     found = [y.detach().numpy()]
@@ -178,6 +194,10 @@ def evaluate(call: str, torch: Any, dtype: str) -> list[np.ndarray]:
         if not y.requires_grad:
             found.append(np.zeros(len(x), dtype))
             continue
-        (y,) = torch.autograd.grad(y.sum(), x, create_graph=order < ORDERS[dtype] - 1)
+        try:
+            (y,) = torch.autograd.grad(y.sum(), x, create_graph=order < ORDERS[dtype] - 1)
+        except RuntimeError as error:
+            assert "is not implemented" in str(error)
+            y = x.detach() * float("nan")
         found.append(y.detach().numpy())
     return found
