@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ... import _check
-from ...engine import op
-from ...ops.special import hypot
+from ...engine import op, wrap
+from ...ops.special import cos, hypot, sin, sinc
 from ...tensor import Tensor
 from .. import functional as F
 from ._common import floats, per_channel, wide
@@ -112,6 +112,20 @@ def star_relu(input: Tensor, scale: Any = 0.8944271909999159,
     return squared_relu(input) * scale + bias
 
 
+def _snake_alpha(g: Any, input: Any, alpha: Any) -> Any:
+    """With w = sin(alpha x) / alpha, which is smooth at 0: 2 x w cos(alpha x) - w^2."""
+    angle = input * alpha
+    wave = input * sinc(angle / math.pi)
+    return g * (wave * (2 * input * cos(angle) - wave))
+
+
+@op(input=lambda g, input, alpha: g + g * sin(2 * input * alpha), alpha=_snake_alpha,
+    explain=_check.broadcast_error)
+def _snake(input: Any, alpha: Any) -> Any:
+    wave = input * np.sinc(input * alpha / math.pi).astype(input.dtype)  # sin(alpha x) / alpha
+    return input + wave * wave * alpha
+
+
 def snake(input: Tensor, alpha: Any = 1.0) -> Tensor:
     """Return x + sin(alpha x)^2 / alpha, an increasing function with a period.
 
@@ -123,8 +137,9 @@ def snake(input: Tensor, alpha: Any = 1.0) -> Tensor:
     tensor([0.0000, 1.4134])
     """
     floats("snake", input)
-    wave = input * (input * (alpha / math.pi)).sinc()  # sin(alpha x) / alpha, smooth in alpha
-    return input + wave * wave * alpha
+    if not isinstance(alpha, Tensor):
+        alpha = wrap(np.asarray(alpha, input._data.dtype), None)
+    return _snake(input, alpha)
 
 
 def maxout(input: Tensor, pieces: int, dim: int = -1) -> Tensor:
