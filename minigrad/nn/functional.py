@@ -83,6 +83,7 @@ def _with_inplace(function: Any) -> Callable[..., Any]:
         return function(*args[:count], **given)
 
     update_wrapper(call, function)
+    call.__module__ = __name__  # pickle looks it up there
     signature = inspect.signature(function)
     flag = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False,
                              annotation="bool")

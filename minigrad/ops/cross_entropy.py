@@ -46,17 +46,17 @@ def _check_classes(where: str, x: Any, target: Any, weight: Any) -> Any:
         raise ValueError(f"{where}: Expected 1 or more dimensions, (C), (N, C) or (N, C, ...), got "
                          f"0")
     floats(where, x._data)
-    if target._data.dtype not in (np.int64, np.uint8):
-        raise RuntimeError(f"{where}: expected target dtype to be int64 or uint8, class indices, "
-                           f"got {target.dtype}; convert with .long()")
     found, expected = target._data.shape, shape[:axis] + shape[axis + 1:]
     if found == (1,) and not expected:
         target = view(target, ())
     elif found != expected:
-        same = len(found) == len(expected) > 0 and found[0] != expected[0]
-        raise (ValueError if same else RuntimeError)(
+        batch = min(len(found), len(expected)) > 0 and found[0] != expected[0]
+        raise (ValueError if batch else RuntimeError)(
             f"{where}: Expected input batch_size and the rest but dim {axis}, the classes, to match"
             f" the target: for the input shape {shape} a target of shape {expected}, got {found}")
+    if target._data.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(f"{where}: expected target dtype to be int64 or uint8, class indices, "
+                           f"got {target.dtype}; convert with .long()")
     if weight is not None:
         _check_class_weight(where, x, weight, shape[axis])
         if weight.requires_grad and state.grad:
@@ -94,11 +94,11 @@ def _locate(target: ndarray, shape: tuple[int, ...], weight: Any, ignore_index: 
              for i, s in enumerate(target.shape)]
     index.insert(axis, target.astype(np.intp, copy=False))
     if weight is not None:
-        weights = np.asarray(weight[target] * kept)  # of one target NumPy makes a number
+        weights = np.asarray(weight[target] * kept)
     elif everything:
         return tuple(index), 1, target.size
     else:
-        weights = kept.astype(dtype)
+        weights = np.asarray(kept, dtype)  # of one target NumPy makes a number
     return tuple(index), weights, weights.sum(dtype=wide(weights).dtype)
 
 

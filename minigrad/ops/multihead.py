@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,10 @@ def multi_head_attention_forward(
     `scaled_dot_product_attention`), numbers are added. The weights are (N, L, S), averaged over
     the heads, or (N, heads, L, S). See the module for the rest.
     """
-    _check(query, key, value, embed_dim_to_check, num_heads, key_padding_mask, attn_mask, is_causal)
+    _check(query, key, value, num_heads, key_padding_mask, attn_mask)
     if query.ndim == 2:
-        query, key, value = (unsqueeze(t, 1) for t in (query, key, value))
+        made = {id(t): unsqueeze(t, 1) for t in (query, key, value)}  # one tensor stays one
+        query, key, value = made[id(query)], made[id(key)], made[id(value)]
         key_padding_mask = None if key_padding_mask is None else unsqueeze(key_padding_mask, 0)
         y, weights = multi_head_attention_forward(
             query, key, value, embed_dim_to_check, num_heads, in_proj_weight, in_proj_bias, bias_k,
@@ -48,10 +50,21 @@ def multi_head_attention_forward(
             generator=generator)
         return squeeze(y, 1), None if weights is None else squeeze(weights, 0)
     length, batch, features = query.shape
+    key_padding_mask = canonical_mask(key_padding_mask, "key_padding_mask", query.dtype, attn_mask,
+                                      "attn_mask")
+    if is_causal and attn_mask is None:
+        raise RuntimeError(f"{NAME}: Need attn_mask if specifying the is_causal hint: it tells what"
+                           f" the mask is, for example Transformer.generate_square_subsequent_mask")
+    attn_mask = canonical_mask(attn_mask, "attn_mask", query.dtype)
+    _check_sizes(query, key, value, embed_dim_to_check, num_heads, key_padding_mask, attn_mask,
+                 use_separate_proj_weight)
+    _check_given(in_proj_weight, use_separate_proj_weight,
+                 (q_proj_weight, k_proj_weight, v_proj_weight), (bias_k, bias_v),
+                 (static_k, static_v), (batch * num_heads, features // num_heads))
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     q, k, v = _projected((query, key, value), in_proj_weight, separate, in_proj_bias)
     causal = is_causal and key_padding_mask is None and not need_weights
-    mask = None if causal else _merged(q, attn_mask, key_padding_mask, batch, num_heads)
+    mask = None if causal else _merged(attn_mask, key_padding_mask, batch, num_heads)
     if bias_k is not None:
         k = cat([k, expand(bias_k, (1, batch, features))])
         v = cat([v, expand(bias_v, (1, batch, features))])
@@ -64,7 +77,7 @@ def multi_head_attention_forward(
     p = dropout_p if training else 0.0
     y, weights = _attend(q, k, v, mask, p, causal, need_weights, batch, generator)
     y = reshape(transpose(y, 0, 1), (length * batch, features))
-    y = view(linear(y, out_proj_weight, out_proj_bias), (length, batch, features))
+    y = view(linear(y, out_proj_weight, out_proj_bias), (length, batch, -1))
     if not need_weights:
         return y, None
     weights = view(weights, (batch, num_heads, length, k.shape[1]))
@@ -120,47 +133,98 @@ def _one_more(mask: Any) -> Any:
     return cat([mask, wrap(zeros, None)], -1)
 
 
-def _added(mask: Any, dtype: Any) -> Any:
-    """Return a mask as numbers to add: -inf where a bool mask is True."""
+def canonical_mask(mask: Any, name: str, dtype: Any, other: Any = None,
+                   other_name: str = "") -> Any:
+    """Return a mask as numbers to add: -inf where a bool mask is True, 0 elsewhere.
+
+    Warns if the `other` mask is of another dtype; AssertionError unless it is bool or floating.
+    """
+    if mask is None:
+        return None
+    if mask._data.dtype.kind not in "bf":
+        raise AssertionError(f"{NAME}: only bool and floating types of {name} are supported, got "
+                             f"{mask.dtype}")
+    if other is not None and mask.dtype != other.dtype:
+        warnings.warn(f"Support for mismatched {name} and {other_name} is deprecated, got "
+                      f"{mask.dtype} and {other.dtype}. Use same type for both instead.",
+                      stacklevel=3)
     if mask._data.dtype.kind != "b":
         return mask
-    return wrap(np.where(mask._data, -np.inf, 0).astype(dtype), None)
+    return wrap(np.where(mask._data, -np.inf, 0).astype(dtype.numpy), None)
 
 
-def _merged(q: Any, mask: Any, padding: Any, batch: int, heads: int) -> Any:
+def _merged(mask: Any, padding: Any, batch: int, heads: int) -> Any:
     """Return both masks as one to add, (1 or N * heads, L or 1, S), or None."""
-    dtype = q._data.dtype
-    if mask is not None:
-        mask = _added(mask, dtype)
-        mask = unsqueeze(mask, 0) if mask.ndim == 2 else mask
+    if mask is not None and mask.ndim == 2:
+        mask = unsqueeze(mask, 0)
     if padding is None:
         return mask
     size = padding.shape[1]
-    rows = expand(view(_added(padding, dtype), (batch, 1, 1, size)), (batch, heads, 1, size))
+    rows = expand(view(padding, (batch, 1, 1, size)), (batch, heads, 1, size))
     rows = reshape(rows, (batch * heads, 1, size))
     return rows if mask is None else mask + rows
 
 
-def _check(query: Any, key: Any, value: Any, features: int, heads: int, padding: Any, mask: Any,
-           is_causal: bool) -> None:
+def _check(query: Any, key: Any, value: Any, heads: int, padding: Any, mask: Any) -> None:
     if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
         raise AssertionError(f"{NAME}: expected query, key and value (L, N, E), 3-d, or unbatched "
                              f"(L, E), 2-d, got {query.ndim}-d, {key.ndim}-d and {value.ndim}-d")
+    if padding is not None and padding.ndim != query.ndim - 1:
+        raise AssertionError(f"{NAME}: expected key_padding_mask "
+                             f"{'(N, S), 2-d' if query.ndim == 3 else '(S), 1-d'}, as the query is "
+                             f"{query.ndim}-d, got {padding.ndim}-d")
+    if mask is not None and mask.ndim not in (2, 3):
+        raise AssertionError(f"{NAME}: expected attn_mask (L, S), 2-d, or (N * heads, L, S), 3-d, "
+                             f"got {mask.ndim}-d")
+    if query.ndim == 2 and mask is not None and mask.ndim == 3:
+        expected = (heads, query.shape[0], key.shape[0])
+        if tuple(mask.shape) != expected:
+            raise AssertionError(f"{NAME}: Expected attn_mask shape to be {expected} for unbatched "
+                                 f"input, got {tuple(mask.shape)}")
+
+
+def _check_sizes(query: Any, key: Any, value: Any, features: int, heads: int, padding: Any,
+                 mask: Any, separate: bool) -> None:
     if query.shape[-1] != features:
         raise AssertionError(f"{NAME}: was expecting embedding dimension of {features}, but got "
                              f"{query.shape[-1]} (query shape {tuple(query.shape)})")
     if features % heads:
         raise AssertionError(f"{NAME}: num_heads={heads} must divide embed_dim={features}")
-    if tuple(key.shape[:-1]) != tuple(value.shape[:-1]):
-        raise AssertionError(f"{NAME}: key and value must have the same length and batch, got "
-                             f"{tuple(key.shape)} and {tuple(value.shape)}")
-    if is_causal and mask is None:
-        raise RuntimeError(f"{NAME}: Need attn_mask if specifying the is_causal hint")
-    length, size = query.shape[0], key.shape[0]
-    batch = query.shape[1] if query.ndim == 3 else 1
-    for name, given, shapes in (
-            ("attn_mask", mask, ((length, size), (batch * heads, length, size))),
-            ("key_padding_mask", padding, ((batch, size) if query.ndim == 3 else (size,),))):
-        if given is not None and tuple(given.shape) not in shapes:
-            raise RuntimeError(f"{NAME}: expected {name} of shape "
-                               f"{' or '.join(map(str, shapes))}, got {tuple(given.shape)}")
+    end = 2 if separate else 3
+    if tuple(key.shape[:end]) != tuple(value.shape[:end]):
+        raise AssertionError(f"{NAME}: key and value must have the same length and batch"
+                             f"{'' if separate else ' and features'}, got {tuple(key.shape)} and "
+                             f"{tuple(value.shape)}")
+    (length, batch, _), size = query.shape, key.shape[0]
+    if key.shape[1] != batch:
+        raise RuntimeError(f"{NAME}: query, key and value must have the same batch (dim 1 of "
+                           f"(L, N, E)), got {tuple(query.shape)} and {tuple(key.shape)}")
+    if mask is not None and tuple(mask.shape) not in ((length, size),
+                                                      (batch * heads, length, size)):
+        raise RuntimeError(f"{NAME}: expected attn_mask of shape {(length, size)} or "
+                           f"{(batch * heads, length, size)}, got {tuple(mask.shape)}")
+    if padding is not None and tuple(padding.shape) != (batch, size):
+        raise AssertionError(f"{NAME}: expected key_padding_mask of shape {(batch, size)}, got "
+                             f"{tuple(padding.shape)}")
+
+
+def _check_given(packed: Any, separate: bool, weights: tuple[Any, ...], biases: tuple[Any, ...],
+                 static: tuple[Any, ...], expected: tuple[int, int]) -> None:
+    """Refuse parameters of which only some are given, and static keys of other sizes."""
+    names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+    missing = [name for name, w in zip(names, weights, strict=True) if w is None]
+    if separate and missing:
+        raise AssertionError(f"{NAME}: use_separate_proj_weight is True but {missing[0]} is None")
+    if not separate and packed is None:
+        raise AssertionError(f"{NAME}: use_separate_proj_weight is False but in_proj_weight is "
+                             f"None")
+    if (biases[0] is None) != (biases[1] is None):
+        raise AssertionError(f"{NAME}: bias_k and bias_v must be given together")
+    for name, given in zip(("static_k", "static_v"), static, strict=True):
+        if given is None:
+            continue
+        if biases[0] is not None:
+            raise AssertionError(f"{NAME}: bias cannot be added to {name}")
+        if (given.shape[0], given.shape[2]) != expected:
+            raise AssertionError(f"{NAME}: expecting {name} of shape ({expected[0]}, S, "
+                                 f"{expected[1]}), got {tuple(given.shape)}")

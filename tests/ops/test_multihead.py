@@ -45,7 +45,8 @@ def test_dropout_only_in_training():
     ({"k": X[:2]}, AssertionError, "same length and batch"),
     ({"is_causal": True}, RuntimeError, "Need attn_mask"),
     ({"attn_mask": torch.zeros(2, 3)}, RuntimeError, r"\(3, 3\) or \(4, 3, 3\), got \(2, 3\)"),
-    ({"key_padding_mask": torch.zeros(3, 3)}, RuntimeError, r"key_padding_mask of shape \(2, 3\)"),
+    ({"key_padding_mask": torch.zeros(3, 3)}, AssertionError,
+     r"key_padding_mask of shape \(2, 3\)"),
 ])
 def test_errors(arguments, error, message):
     with pytest.raises(error, match=message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..._random import Generator
+from ...ops.multihead import canonical_mask
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
@@ -58,9 +59,13 @@ class MultiheadAttention(Module):
         if self.head_dim * num_heads != embed_dim:
             raise AssertionError(f"embed_dim ({embed_dim}) must be divisible by num_heads "
                                  f"({num_heads})")
-        self._make_parameters(bias, add_bias_kv, {"device": device, "dtype": dtype})
         self.add_zero_attn, self.generator = add_zero_attn, generator
-        initialise(self._reset_parameters, generator)
+
+        def start() -> None:  # out_proj draws when it is made
+            self._make_parameters(bias, add_bias_kv, {"device": device, "dtype": dtype})
+            self._reset_parameters()
+
+        initialise(start, generator)
 
     def _make_parameters(self, bias: bool, add_bias_kv: bool, factory: dict[str, Any]) -> None:
         """Register the projections: one for all three inputs, or one for each."""
@@ -99,9 +104,13 @@ class MultiheadAttention(Module):
         key_padding_mask (N, S) and attn_mask (L, S) or (N * num_heads, L, S): True, or minus
         infinity, where not to look; average_attn_weights: the mean over the heads.
         """
+        key_padding_mask = canonical_mask(key_padding_mask, "key_padding_mask", query.dtype,
+                                          attn_mask, "attn_mask")
+        attn_mask = canonical_mask(attn_mask, "attn_mask", query.dtype)
         swapped = self.batch_first and query.ndim == 3
-        if swapped:
-            query, key, value = (t.transpose(0, 1) for t in (query, key, value))
+        if swapped:  # what was one tensor stays one: self-attention takes one product for all three
+            turned = {id(t): t.transpose(0, 1) for t in (query, key, value)}
+            query, key, value = turned[id(query)], turned[id(key)], turned[id(value)]
         y, weights = F.multi_head_attention_forward(
             query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight,
             self.in_proj_bias, self.bias_k, self.bias_v, self.add_zero_attn, self.dropout,
@@ -112,3 +121,22 @@ class MultiheadAttention(Module):
             v_proj_weight=self.v_proj_weight, average_attn_weights=average_attn_weights,
             is_causal=is_causal, generator=self.generator)
         return (y.transpose(0, 1) if swapped else y), weights
+
+    def merge_masks(self, attn_mask: Tensor | None, key_padding_mask: Tensor | None,
+                    query: Tensor) -> tuple[Tensor | None, int | None]:
+        """Return both masks (numbers to add) as one, and 1 for padding only, 2 otherwise.
+
+        Alone, key_padding_mask (N, S) stays as it is; else the result is (N, num_heads, L, L). The
+        query is (N, L, E). Without masks: (None, None).
+        """
+        if attn_mask is None:
+            return key_padding_mask, None if key_padding_mask is None else 1
+        batch, length, _ = query.shape
+        if attn_mask.ndim == 3:
+            merged = attn_mask.view(batch, -1, length, length)
+        else:
+            merged = attn_mask.view(1, 1, length, length).expand(batch, self.num_heads, -1, -1)
+        if key_padding_mask is not None:
+            rows = key_padding_mask.view(batch, 1, 1, length)
+            merged = merged + rows.expand(-1, self.num_heads, -1, -1)
+        return merged, 2
