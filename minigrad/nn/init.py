@@ -59,7 +59,15 @@ def _fill(tensor: Tensor, values: Any, name: str) -> Tensor:
     return tensor
 
 
+def _check_floating(tensor: Tensor) -> None:
+    """Refuse integers and bools, which cannot hold what is drawn."""
+    if not tensor.is_floating_point():
+        raise NotImplementedError(f"random initialisation is not implemented for {tensor.dtype}; "
+                                  f"convert the tensor with .float()")
+
+
 def _uniform(tensor: Tensor, low: float, high: float, generator: Generator | None) -> Any:
+    _check_floating(tensor)
     values = _random.uniform(tensor._data.shape, tensor._data.dtype, generator)
     values *= high - low
     values += low
@@ -67,6 +75,7 @@ def _uniform(tensor: Tensor, low: float, high: float, generator: Generator | Non
 
 
 def _normal(tensor: Tensor, mean: float, std: float, generator: Generator | None) -> Any:
+    _check_floating(tensor)
     values = _random.normal(tensor._data.shape, tensor._data.dtype, generator)
     values *= std
     values += mean
@@ -104,13 +113,16 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
                   b: float = 2.0, generator: Generator | None = None) -> Tensor:
     """Draw from N(mean, std^2) restricted to [a, b] (absolute limits, not multiples of std).
 
-    Warns if the mean is more than two std outside of [a, b].
+    Warns if the mean is more than two std outside of [a, b]; RuntimeError for a > b.
 
     >>> import minigrad as torch
     >>> x = torch.nn.init.trunc_normal_(torch.empty(100), std=5.)
     >>> bool((x.abs() <= 2).all())
     True
     """
+    _check_floating(tensor)
+    if a > b:
+        raise RuntimeError(f"trunc_normal_: expected limits a <= b, but found a={a} > b={b}")
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_: nearly all "
                       "values will lie at one end of the interval", stacklevel=2)
