@@ -113,6 +113,7 @@ def _conv(n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation
     _check_input(where, n, x, w, bias)
     stride, dilation = ints(stride, n, where, "stride"), ints(dilation, n, where, "dilation")
     if x.ndim == n + 1:
+        _check_channels(where, x, 0, w.shape[1] * groups, w, groups)
         return squeeze(_conv(n, unsqueeze(x, 0), w, bias, stride, padding, dilation, groups), 0)
     if isinstance(padding, str):
         x, padding = _named_padding(where, padding, x, w, stride, dilation)
@@ -141,15 +142,20 @@ def _named_padding(where: str, padding: str, x: Any, w: Any, stride: Ints,
     return x, tuple(t // 2 for t in total)
 
 
+def _check_channels(where: str, x: Any, dim: int, expected: int, w: Any, groups: int) -> None:
+    """Refuse another number of channels; `dim` 0 if the input is one sample."""
+    if x.shape[dim] != expected and groups > 0:
+        raise RuntimeError(f"{where}: expected {expected} channels in dim {dim} of the input for a "
+                           f"weight of shape {tuple(w.shape)} and groups={groups}, got "
+                           f"{x.shape[dim]} (input shape {tuple(x.shape)})")
+
+
 def _check_conv(where: str, x: Any, w: Any, groups: int, padding: Ints, dilation: Ints) -> None:
     shape, kernel = tuple(x.shape), tuple(w.shape)
     if kernel[0] % groups or not kernel[0]:
         raise RuntimeError(f"{where}: groups={groups} must divide dim 0 of the weight, the output "
                            f"channels, got weight shape {kernel}")
-    if shape[1] != kernel[1] * groups:
-        raise RuntimeError(f"{where}: expected {kernel[1] * groups} channels in dim 1 of the input "
-                           f"for a weight of shape {kernel} and groups={groups}, got {shape[1]} "
-                           f"(input shape {shape})")
+    _check_channels(where, x, 1, kernel[1] * groups, w, groups)
     for size, k, p, d in zip(shape[2:], kernel[2:], padding, dilation, strict=True):
         if size + 2 * p < d * (k - 1) + 1:
             raise RuntimeError(
@@ -203,6 +209,7 @@ def _conv_transpose(n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any
     where = f"conv_transpose{n}d"
     _check_input(where, n, x, w, bias)
     if x.ndim == n + 1:
+        _check_channels(where, x, 0, w.shape[0], w, groups)
         return squeeze(_conv_transpose(n, unsqueeze(x, 0), w, bias, stride, padding, extra, groups,
                                        dilation), 0)
     stride, dilation = ints(stride, n, where, "stride"), ints(dilation, n, where, "dilation")
@@ -221,13 +228,11 @@ def _conv_transpose(n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any
 
 def _check_transposed(where: str, x: Any, w: Any, groups: int, stride: Ints, dilation: Ints,
                       extra: Ints) -> None:
-    shape, kernel = tuple(x.shape), tuple(w.shape)
+    kernel = tuple(w.shape)
     if kernel[0] % groups or not kernel[0]:
         raise RuntimeError(f"{where}: groups={groups} must divide dim 0 of the weight, the input "
                            f"channels, got weight shape {kernel}")
-    if shape[1] != kernel[0]:
-        raise RuntimeError(f"{where}: expected {kernel[0]} channels in dim 1 of the input for a "
-                           f"weight of shape {kernel}, got {shape[1]} (input shape {shape})")
+    _check_channels(where, x, 1, kernel[0], w, groups)
     for e, s, d in zip(extra, stride, dilation, strict=True):
         if e >= max(s, d):
             raise RuntimeError(f"{where}: output_padding must be smaller than stride or dilation, "
