@@ -208,6 +208,26 @@ def transformer(torch, channels, heads, blocks, tokens, batch, vocabulary):
     return training_step(torch, model, optimizer, nn.functional.cross_entropy, text, target)
 
 
+def lstm(torch, features, hidden, steps, batch):
+    """Train an LSTM and a Linear on its last state on a classification, with Adam."""
+    nn = torch.nn
+
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(features, hidden)
+            self.head = nn.Linear(hidden, 4)
+
+        def forward(self, x):
+            y, _ = self.lstm(x)
+            return self.head(y[-1])
+
+    model = Classifier()
+    optimizer = torch.optim.Adam(model.parameters())
+    x, y = numbers(torch, steps, batch, features), classes(torch, 4, batch)
+    return training_step(torch, model, optimizer, nn.functional.cross_entropy, x, y)
+
+
 SMALL = [
     Case("mlp_tiny", lambda t: mlp(t, (2, 8, 1), 4), "MLP 2-8-1, batch 4, SGD"),
     Case("mlp_micro", lambda t: mlp(t, (2, 16, 16, 1), 32), "MLP 2-16-16-1, batch 32, SGD"),
@@ -217,6 +237,7 @@ SMALL = [
          "ConvBNReLU 1-8-16, 8x8, batch 32, Adam"),
     Case("norms_small", norms_small,
          "GroupNorm, InstanceNorm, LayerNorm, Dropout2d, PReLU, 8x8, batch 16, SGD"),
+    Case("lstm_small", lambda t: lstm(t, 8, 16, 10, 16), "LSTM 8-16, 10 steps, batch 16, Adam"),
     Case("gpt_small", lambda t: transformer(t, 16, 2, 1, 16, 4, 32),
          "GPT 16 channels, 2 heads, 16 tokens, batch 4, AdamW"),
 ]
