@@ -49,7 +49,15 @@ def shares(torch: Any) -> dict[str, np.ndarray]:
             for key, value in zip("yd", evaluate(share.call, torch, dtype), strict=True)}
 
 
-TABLES = {"activations": activations, "norms": norms, "shares": shares}
+def running(torch: Any) -> dict[str, np.ndarray]:
+    """Return the outputs and buffers of torch's layers step by step."""
+    from tests.accuracy.running import LAYERS, run
+
+    return {f"{make}/{dtype}": run(make, torch, dtype) for make in LAYERS
+            for dtype in ("float32", "float64")}
+
+
+TABLES = {"activations": activations, "norms": norms, "shares": shares, "running": running}
 
 
 def main(chosen: list[str]) -> None:

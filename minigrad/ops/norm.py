@@ -230,10 +230,11 @@ def _check_batch(input: Any, running_mean: Any, running_var: Any, weight: Any, b
 
 
 def blend(running: Any, batch: ndarray, momentum: float) -> None:
-    """Move a running statistic towards the batch's, in place."""
-    array = running._data
-    array *= 1 - momentum
-    array += (momentum * batch).astype(array.dtype, copy=False)
+    """Move a running statistic towards the batch's, in place, rounded once."""
+    moved = running._data.astype(np.float64)
+    moved *= 1 - momentum
+    moved += momentum * batch
+    running._data[...] = moved
     views.wrote(running, "batch_norm")
 
 
