@@ -28,8 +28,8 @@ class _Anomaly:
         """Switch the mode and say what counts as an anomaly."""
         self.on, self.check_nan, self.check_inf = on, check_nan, check_inf
 
-    def recorded(self, node: Any) -> None:
-        """Remember the user's source line of a recorded op."""
+    def recorded(self, node: Any, args: Any = None) -> None:
+        """Remember the user's source line of a recorded op (`args`: those of a Function)."""
         node.meta = {"where": user_line()}
 
     def after_forward(self, op: Any, arrays: list[Any], y: Any) -> None:

@@ -69,7 +69,7 @@ class FunctionNode(Node):
         self.versions = ()
         self.key = -next(engine.numbers)
         if engine.anomaly.on:
-            engine.anomaly.recorded(self)
+            engine.anomaly.recorded(self, args)
 
     def save(self, outputs: list[Any]) -> None:
         """Turn the tensors that forward saved into arrays with ties: no tensor stays here."""

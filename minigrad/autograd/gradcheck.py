@@ -22,10 +22,10 @@ ndarray = np.ndarray
 
 
 class GradcheckError(RuntimeError):
-    """Raised by `gradcheck` when a derivative is wrong; `.report` is the whole report as text."""
+    """Raised when a derivative is wrong; `.report` is the whole report."""
 
-    def __init__(self, report: str) -> None:
-        super().__init__(report)
+    def __init__(self, report: Any) -> None:
+        super().__init__(str(report))
         self.report = report
 
 

@@ -1,0 +1,69 @@
+"""Which output is concerned: bisection over the outputs by the choice of their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .elements import Verdict
+from .probe import Probe
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Entry:
+    """One entry of the Jacobian: d output[k] / d input, by hand and numerically."""
+
+    k: int  # flat index of the output; -1 if only weighted sums of outputs show the error
+    analytic: float
+    numeric: float
+    left: float
+    right: float
+
+
+def locate(probe: Probe, verdict: Verdict) -> Entry:
+    """Find an output whose derivative by the verdict's element is wrong.
+
+    The slopes of all outputs are known already, so only the analytic gradient is asked for: on
+    tensors this costs backward passes, no calls of the function.
+    """
+    plain = Entry(-1, verdict.analytic, verdict.numeric, verdict.left, verdict.right)
+    slope, linear = verdict.slope, probe.linear
+    if slope is None or linear is None:
+        return plain
+    j, i, unit = verdict.j, verdict.i, verdict.unit
+
+    def off(weights: Array) -> tuple[float, float, float]:
+        """Return (analytic, numeric, how far off in units of the doubt)."""
+        analytic = float(linear.pull(weights)[j].flat[i])
+        numeric = slope.along(weights) / unit
+        if not np.isfinite(analytic):
+            return analytic, numeric, np.inf
+        return analytic, numeric, (analytic - numeric) * abs(unit)
+
+    places = np.flatnonzero(verdict.weights)
+    whole = off(verdict.weights)[2]
+    while places.size > 1:
+        half = places[:places.size // 2]
+        weights = np.zeros(probe.here.size)
+        weights[half] = verdict.weights[half]
+        part = off(weights)[2]
+        rest = whole - part if np.isfinite(whole) and np.isfinite(part) else 0.0
+        take_first = abs(part) >= abs(rest)
+        places = half if take_first else places[places.size // 2:]
+        whole = part if take_first else rest
+    k = int(places[0]) if places.size else -1
+    if k < 0:
+        return plain
+    one = np.zeros(probe.here.size)
+    one[k] = 1.0
+    analytic, numeric, gap = off(one)
+    if np.isfinite(gap) and abs(gap) <= 4 * slope.doubt(one):
+        return plain
+    left, right = float(slope.left[k]) / unit, float(slope.right[k]) / unit
+    if unit < 0:
+        left, right = right, left
+    return Entry(k, analytic, numeric, left, right)
