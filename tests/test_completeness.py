@@ -31,6 +31,8 @@ SPACES = [
     "torch.nn.utils.prune",
     "torch.nn.utils.rnn",
     "torch.nn.utils.stateless",
+    "torch.optim",
+    "torch.optim.lr_scheduler",
 ]
 PENDING: dict[str, set[str]] = {}  # names that are being written; empty when all is done
 # Parameters that differ on purpose, and why.
@@ -124,7 +126,7 @@ def difference(recorded: list[list[str]], found: list[inspect.Parameter]) -> str
     count = len(recorded)
     for extra in found[count:]:
         optional = extra.default is not inspect.Parameter.empty
-        if KINDS[extra.kind] not in ("keyword", "**") or not (optional or KINDS[extra.kind] == "**"):
+        if KINDS[extra.kind] != "**" and (KINDS[extra.kind] != "keyword" or not optional):
             return f"the addition {extra.name} is not keyword-only with a default"
     for k, (name, kind, default) in enumerate(recorded):
         if k >= len(found):

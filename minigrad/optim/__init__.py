@@ -4,6 +4,7 @@ from . import lr_scheduler, swa_utils
 from ._adafactor import Adafactor
 from ._hooks import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from ._muon import Muon
+from ._stateless import swap_in_optimizer_params_and_state
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam
@@ -20,4 +21,5 @@ from .sgd import SGD
 
 __all__ = ["ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
            "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler",
-           "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "swa_utils"]
+           "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook",
+           "swa_utils", "swap_in_optimizer_params_and_state"]

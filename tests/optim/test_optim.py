@@ -281,3 +281,51 @@ def test_duplicate_parameters_warn():
     p = one()
     with pytest.warns(UserWarning, match="duplicate parameters"):
         optim.SGD([p, p])
+
+
+def swappable():
+    opt = optim.Adam([{"params": [one()]}, {"params": [one()], "lr": 0.1}], lr=0.5)
+    for group in opt.param_groups:
+        group["params"][0].grad = torch.ones(2)
+    opt.step()
+    return opt
+
+
+def test_swapping_parameters_in():
+    """The given tensors are stepped, with the given options; the optimizer is as before after."""
+    opt = swappable()
+    before = copy.deepcopy([opt.state_dict(), [g["params"][0].tolist() for g in opt.param_groups]])
+    given = {name: nn.Parameter(torch.zeros(2)) for name in "ab"}
+    for p in given.values():
+        p.grad = torch.ones(2)
+    state = copy.deepcopy(opt.state_dict())
+    state["param_groups"][1]["lr"] = 0.25
+    with pytest.raises(ZeroDivisionError), \
+            optim.swap_in_optimizer_params_and_state(opt, given, state):
+        opt.step()
+        raise ZeroDivisionError
+    assert given["a"].tolist() == pytest.approx([-0.5, -0.5])
+    assert given["b"].tolist() == pytest.approx([-0.25, -0.25])
+    assert state["state"][0]["step"].item() == 2
+    after = [opt.state_dict(), [g["params"][0].tolist() for g in opt.param_groups]]
+    nearly(plain(after), plain(before))
+
+
+@pytest.mark.parametrize(("match", "change"), [
+    ("initialized", lambda opt, state: opt.state.clear()),
+    ("dict of dicts", lambda opt, state: state.update(state=[])),
+    ("2 groups", lambda opt, state: state["param_groups"].pop()),
+    ("options, got others: \\['lr'\\]", lambda opt, state: state["param_groups"][0].pop("lr")),
+    ("list of parameter numbers", lambda opt, state: state["param_groups"][0].update(params="a")),
+    ("has 2 parameters", lambda opt, state: state["param_groups"][0].update(params=[0, 1])),
+    ("which no group", lambda opt, state: state["state"].update({7: {}})),
+    ("only 0 are left", lambda opt, state: None),
+])
+def test_swapping_refuses_what_does_not_fit(match, change):
+    opt = swappable()
+    state = copy.deepcopy(opt.state_dict())
+    change(opt, state)
+    given = {name: one() for name in ("a" if "left" in match else "ab")}
+    with pytest.raises(RuntimeError, match=match), \
+            optim.swap_in_optimizer_params_and_state(opt, given, state):
+        pass
