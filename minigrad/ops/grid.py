@@ -86,10 +86,10 @@ def _neighbours(place: ndarray, sizes: Ints, mode: str, padding: str, align: boo
 
     The last column stands for everything outside: zeros are read there, and what is added is lost.
     """
+    rows = place.reshape(len(place), math.prod(place.shape[1:-1]), len(sizes))
     with np.errstate(invalid="ignore"):
-        axes = [_axis(np.ascontiguousarray(place[..., d]).reshape(len(place), -1), size, mode,
-                      padding, align, order)
-                for d, (size, order) in enumerate(zip(sizes, orders, strict=True))]
+        axes = [_axis(np.ascontiguousarray(places), size, mode, padding, align, order)
+                for places, size, order in zip(np.moveaxis(rows, 2, 0), sizes, orders, strict=True)]
     strides = [math.prod(sizes[:d]) for d in range(len(sizes))]  # the grid names the last dim first
     start = np.arange(len(place))[:, None] * math.prod(sizes)
     outside = len(place) * math.prod(sizes)
@@ -125,7 +125,7 @@ def _sample(input: Any, place: Any, sizes: Ints, mode: str, padding: str, align:
     batch, channels = input.shape[:2]
     dtype = np.float32 if input.dtype.itemsize == 2 else input.dtype
     columns = np.zeros((channels, batch * math.prod(sizes) + 1), dtype)
-    columns[:, :-1] = input.swapaxes(0, 1).reshape(channels, -1)
+    columns[:, :-1] = input.swapaxes(0, 1).reshape(channels, columns.shape[1] - 1)
     out = place.shape[1:-1]
     y = np.zeros((channels, batch * math.prod(out)), dtype)
     part = np.empty_like(y)
@@ -145,7 +145,8 @@ def _scatter(value: Any, place: Any, shape: Ints, sizes: Ints, mode: str, paddin
     """Add values (N, C, *out) to the neighbours of their places in zeros: `_sample`'s adjoint."""
     batch, channels = shape[:2]
     count = batch * math.prod(sizes)
-    rows = value.swapaxes(0, 1).reshape(channels, -1).astype(np.float64)
+    places = batch * math.prod(place.shape[1:-1])
+    rows = value.swapaxes(0, 1).reshape(channels, places).astype(np.float64)
     dx = np.zeros((channels, count + 1))
     for index, weight in _neighbours(place, sizes, mode, padding, align, orders):
         for row, total in zip(rows, dx, strict=True):
@@ -279,7 +280,7 @@ def _affine(theta: Any, spatial: Ints, align: bool) -> Any:
 def _affine_adjoint(value: Any, spatial: Ints, align: bool) -> Any:
     """Return sum over the pixels of value * (x, y, ..., 1): (N, n, n + 1)."""
     dtype = np.float32 if value.dtype.itemsize == 2 else value.dtype
-    rows = value.astype(dtype, copy=False).reshape(len(value), -1, len(spatial))
+    rows = value.astype(dtype, copy=False).reshape(len(value), math.prod(spatial), len(spatial))
     return (rows.swapaxes(1, 2) @ _base(spatial, align, dtype)).astype(value.dtype, copy=False)
 
 
