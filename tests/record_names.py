@@ -75,6 +75,22 @@ def signature(space: str, name: str, value: Any) -> list[list[Any]] | None:
     return [[p.name, KINDS[p.kind], shown(p.default)] for p in parameters]
 
 
+def methods(torch: Any) -> dict[str, Any]:
+    """Return the signatures of the public methods that layers have beside Module's."""
+    found = {}
+    for name in public(torch.nn):
+        layer = getattr(torch.nn, name)
+        if not inspect.isclass(layer) or not issubclass(layer, torch.nn.Module):
+            continue
+        for method in dir(layer):
+            value = getattr(layer, method)
+            own = layer is torch.nn.Module or value is not getattr(torch.nn.Module, method, None)
+            form = signature("", method, value) if own and not method.startswith("_") else None
+            if form is not None and inspect.isroutine(value):
+                found[f"{name}.{method}"] = form
+    return found
+
+
 def dispatched(value: Any) -> list[list[Any]] | None:
     """Return the parameters of the function behind nn.functional's boolean dispatch."""
     cells = [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
@@ -116,6 +132,7 @@ def main() -> None:
         found = {name: signature(path, name, getattr(space, name)) for name in names}
         recorded["signatures"][path] = {name: form for name, form in found.items()
                                         if form is not None}
+    recorded["methods"] = methods(torch)
     text = json.dumps(recorded, separators=(",", ":")).replace('"names":', '\n"names":')
     text = text.replace('],"torch', '],\n"torch').replace('},"torch', '},\n"torch')
     (ROOT / "data" / "torch_names.json").write_text(text + "\n")

@@ -154,6 +154,21 @@ def test_signatures_are_torchs(space):
     assert not wrong, f"{space}:\n" + "\n".join(wrong)
 
 
+def test_methods_of_layers_are_torchs():
+    """The public methods of layers, forward among them, with their parameters."""
+    wrong = []
+    for path, recorded in RECORDED["methods"].items():
+        name, method = path.split(".")
+        layer = getattr(minigrad.nn, name, None)
+        if layer is None or path == "Module.forward":  # a placeholder that raises
+            continue
+        found = parameters(getattr(layer, method, None))
+        text = "is absent" if found is None else difference(recorded, found)
+        if text:
+            wrong.append(f"{path}: {text}")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_exceptions_are_needed():
     """Names in SIGNATURES still differ."""
     for path, reason in SIGNATURES.items():
