@@ -46,7 +46,7 @@ def test_table_is_complete():
     public = {name for name in nn.modules.__all__ if inspect.isclass(getattr(nn, name))
               and issubclass(getattr(nn, name), nn.Module)}
     seen = {type(module).__name__ for line in LINES for module in make(line, torch).modules()}
-    assert public - seen == set()
+    assert public - seen == {"Container", "NLLLoss2d"}  # they warn: see test_more_layers.py
     assert {line.make for line in LINES} == set(FACTS)
     assert len(LINES) == len(FACTS), "two lines are equal"
 
