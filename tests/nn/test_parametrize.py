@@ -279,3 +279,10 @@ def test_old_name_of_clipping_warns():
     with pytest.warns(FutureWarning, match="clip_grad_norm_"):
         assert utils.clip_grad_norm(p, 1.0).item() == 5
     np.testing.assert_allclose(p.grad.numpy(), [0.6, 0.8], rtol=1e-5)
+
+
+def test_clipping_warns_of_an_empty_iterator_and_refuses_integers():
+    with pytest.warns(UserWarning, match="empty generator"):
+        assert utils.clip_grad_norm_((p for p in ()), 1.0).item() == 0
+    with pytest.raises(RuntimeError, match="floating point tensor"):
+        utils.get_total_norm([torch.ones(2, dtype=torch.int64)])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable
+from types import GeneratorType
 from typing import Any
 
 import numpy as np
 
+from ..._dtype import dtype_of
 from ...engine import wrap
 from ...tensor import Tensor
 from ...views import wrote
@@ -33,6 +35,10 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
     arrays = [t._data for t in ([tensors] if isinstance(tensors, Tensor) else tensors)]
     if not arrays:
         return wrap(np.zeros((), np.float32), None)
+    for a in arrays:
+        if a.dtype.kind != "f":
+            raise RuntimeError(f"get_total_norm: Expected a floating point tensor as input. Got "
+                               f"{dtype_of(a)}; convert it with .float()")
     kind = np.result_type(*arrays)
     order = float(norm_type)
     if order == 2:  # one pass without temporary arrays
@@ -51,7 +57,11 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
 
 def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
                           total_norm: Tensor, foreach: bool | None = None) -> None:
-    """Scale gradients by max_norm / (total_norm + 1e-6) if that is below 1."""
+    """Scale gradients, in place, by max_norm / (total_norm + 1e-6) if that is below 1.
+
+    For a norm that was computed before: of other tensors too, or over several models. Args:
+    foreach: accepted, means the same here.
+    """
     scale = float(max_norm) / (total_norm.item() + 1e-6)
     if scale >= 1:
         return
@@ -66,7 +76,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
     """Scale all gradients, in place, so that their norm is at most max_norm; return the old norm.
 
     Pascanu et al., "On the difficulty of training recurrent neural networks", 2013.
-    Args: parameters: a tensor or several; the others: see `get_total_norm`.
+    Args: parameters: a tensor or several; the others: see `get_total_norm`. Warns if a generator
+    is empty: it was used up before, by `Adam(net.parameters())`, say.
 
     >>> import minigrad as torch
     >>> p = torch.nn.Parameter(torch.zeros(2))
@@ -75,6 +86,9 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
     given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not given and isinstance(parameters, GeneratorType):
+        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.",
+                      stacklevel=2)
     total = get_total_norm(_grads(given), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(given, max_norm, total)
     return total
@@ -92,6 +106,9 @@ def clip_grad_norm(parameters: Tensor | Iterable[Tensor], max_norm: float,
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float,
                      foreach: bool | None = None) -> None:
     """Clamp every element of the gradients, in place, to [-clip_value, clip_value].
+
+    This changes their direction; `clip_grad_norm_` does not. Args: foreach: accepted, means the
+    same here.
 
     >>> import minigrad as torch
     >>> p = torch.nn.Parameter(torch.zeros(2))

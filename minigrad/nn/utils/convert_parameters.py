@@ -23,7 +23,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Let the parameters show consecutive parts of a vector (they share its memory).
 
-    TypeError if `vec` is not a tensor, ValueError if it has too few elements.
+    TypeError if `vec` is not a tensor, RuntimeError if it has too few elements.
     """
     if not isinstance(vec, Tensor):
         raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
@@ -31,6 +31,6 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     for parameter in parameters:
         count = parameter.numel()
         if start + count > vec.numel():
-            raise ValueError(f"vec: the parameters have more elements than its {vec.numel()}")
+            raise RuntimeError(f"vec: the parameters have more elements than its {vec.numel()}")
         parameter.data = vec[start:start + count].view(parameter.shape).data
         start += count

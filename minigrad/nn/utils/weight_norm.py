@@ -39,8 +39,8 @@ class WeightNorm:
                                    f"{name}")
         made = WeightNorm(name, dim)
         weight = getattr(module, name)
-        del module._parameters[name]
         length = norm_except_dim(weight.detach(), 2, made.dim)
+        del module._parameters[name]
         module.register_parameter(name + "_g", Parameter(length))
         module.register_parameter(name + "_v", Parameter(weight.detach()))
         setattr(module, name, made.compute_weight(module))
