@@ -125,8 +125,9 @@ def _dead(bias: Any) -> Any:
 
 
 def _check(query: Any, key: Any, value: Any, mask: Any, dropout_p: float) -> None:
-    for name, given in (("query", query), ("key", key), ("value", value), ("attn_mask", mask)):
-        if not isinstance(given, engine.Tensor) and not (given is mask is None):
+    tensors = {"query": query, "key": key, "value": value}
+    for name, given in (tensors if mask is None else tensors | {"attn_mask": mask}).items():
+        if not isinstance(given, engine.Tensor):
             raise TypeError(f"{NAME}(): argument '{name}' must be Tensor, not "
                             f"{type(given).__name__}")
     shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
