@@ -130,3 +130,58 @@ def test_parameter_dict():
 def test_refusals(error, match, act):
     with pytest.raises(error, match=match):
         act()
+
+
+def test_pop_and_delete_slices():
+    for kind in (lambda: nn.Sequential(nn.ReLU(), nn.Tanh(), nn.Sigmoid()),
+                 lambda: nn.ModuleList([nn.ReLU(), nn.Tanh(), nn.Sigmoid()])):
+        row = kind()
+        assert kinds(row.pop(slice(1, None))) == ["Tanh", "Sigmoid"]
+        assert kinds(row) == ["ReLU"]
+        row = kind()
+        del row[::2]
+        assert [(name, kinds([m])[0]) for name, m in row.named_children()] == [("0", "Tanh")]
+
+
+def test_insert_keeps_names():
+    """At the end a named row grows; in front the names would move to other modules."""
+    named = nn.Sequential(OrderedDict(a=nn.ReLU(), b=nn.Tanh()))
+    with pytest.raises(KeyError, match=r"names of their own, \['a', 'b'\]"):
+        named.insert(0, nn.ELU())
+    named.insert(2, nn.ELU())
+    assert list(named._modules) == ["a", "b", "2"]
+    layers = nn.ModuleList([nn.ReLU(), nn.Tanh()])
+    layers.insert(-1, nn.ELU())
+    assert kinds(layers) == ["ReLU", "ELU", "Tanh"]
+
+
+def test_parameter_dict_or_keeps_the_left_type():
+    own = nn.ParameterDict({"a": torch.ones(1)})
+    assert type(own | {"b": torch.ones(1)}) is nn.ParameterDict
+    merged = {"b": 1} | own
+    assert type(merged) is dict
+    assert merged["a"] is own["a"]
+    with pytest.raises(TypeError):
+        3 | own
+
+
+def test_a_refused_parameter_leaves_no_key():
+    own = nn.ParameterDict()
+    with pytest.raises(KeyError, match="can.*t contain"):
+        own["a.b"] = torch.ones(1)
+    with pytest.raises(TypeError, match="not a string"):
+        own[3]
+    assert list(own) == []
+    assert repr(own) == "ParameterDict()"
+
+
+@pytest.mark.parametrize(("layers", "expected"), [
+    ([nn.Linear(1, 1) for _ in range(3)],
+     "(0-2): 3 x Linear(in_features=1, out_features=1, bias=True)"),
+    ([nn.ReLU(), nn.ReLU(), nn.Tanh(), nn.ReLU()],
+     "(0-1): 2 x ReLU()\n  (2): Tanh()\n  (3): ReLU()"),
+    ([nn.ModuleList([nn.ReLU()] * 2)] * 2,
+     "(0-1): 2 x ModuleList(\n    (0-1): 2 x ReLU()\n  )"),
+])
+def test_repeated_blocks_are_folded(layers, expected):
+    assert repr(nn.ModuleList(layers)) == f"ModuleList(\n  {expected}\n)"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 import minigrad as torch
@@ -160,3 +163,66 @@ def test_hooks_must_not_return():
     layer.register_load_state_dict_post_hook(lambda *args: 3)
     with pytest.raises(AssertionError, match="None"):
         layer.load_state_dict(layer.state_dict())
+
+
+def test_own_formats():
+    """`_load_from_state_dict` sees the version that a file was saved with."""
+    seen = []
+
+    class Renamed(nn.Module):
+        _version = 2
+
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(2))
+
+        def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+            seen.append((prefix, local_metadata.get("version")))
+            if local_metadata.get("version", 1) < 2:
+                state_dict[prefix + "weight"] = state_dict.pop(prefix + "w")
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    net = nn.Sequential(Renamed())
+    given = {"0.w": torch.zeros(2)}
+    net.load_state_dict(given)
+    assert net[0].weight.tolist() == [0.0, 0.0]
+    assert list(given) == ["0.w"]
+    net.load_state_dict(net.state_dict())
+    assert seen == [("0.", None), ("0.", 2)]
+
+
+def test_instance_norm_without_the_count():
+    """Files from before version 2 have no num_batches_tracked: as for BatchNorm."""
+    layer = nn.InstanceNorm1d(2, track_running_stats=True)
+    layer.load_state_dict({"running_mean": torch.ones(2), "running_var": torch.ones(2)})
+    assert layer.running_mean.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))],
+                         ids=["deepcopy", "pickle"])
+def test_hooks_of_copies(duplicate):
+    layer = nn.Linear(1, 1)
+    layer.register_state_dict_post_hook(add_entry)
+    layer.register_load_state_dict_pre_hook(drop_entry)
+    twin = duplicate(layer)
+    state = twin.state_dict()
+    assert "new" in state
+    twin.load_state_dict(state)
+
+
+def add_entry(module, state_dict, prefix, local_metadata):
+    state_dict[prefix + "new"] = torch.ones(1)
+
+
+def drop_entry(module, state_dict, prefix, *rest):
+    state_dict.pop(prefix + "new")
+
+
+def test_private_hook_may_replace_the_dict():
+    layer = nn.Linear(1, 1)
+    layer._register_state_dict_hook(lambda m, state, prefix, meta: {"only": 1})
+    assert layer.state_dict() == {"only": 1}
+    layer = nn.Linear(1, 1)
+    layer.register_state_dict_post_hook(add_entry)
+    with pytest.raises(RuntimeError, match="previously registered via"):
+        layer._register_state_dict_hook(add_entry)

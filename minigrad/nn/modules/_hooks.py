@@ -202,7 +202,8 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     given, result = args, None
     try:
         given, kwargs = _run_pre_hooks(module, args, kwargs)
-        boundary, legacy = None, ()
+        boundary: Boundary | None = None
+        legacy: Sequence[Hook] = ()
         if module._backward_hooks or module._backward_pre_hooks or everywhere.calls:
             boundary, legacy = _backward_hooks(module)
         if boundary is not None:

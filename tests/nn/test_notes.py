@@ -1,0 +1,43 @@
+"""Notes on errors: the path of the layer, and the shapes that each layer was called with."""
+
+from __future__ import annotations
+
+import pytest
+
+import minigrad as torch
+from minigrad import nn
+from tests.nn.test_module import Net
+
+
+def test_error_ends_with_the_path_of_the_layer():
+    net = Net()
+    with pytest.raises(RuntimeError) as caught:
+        net(torch.ones(3, 5), shift=torch.ones(2))
+    assert caught.value.__notes__ == [
+        "  in net.block.0: Linear(in_features=4, out_features=3, bias=True), called with (3, 5)",
+        "  in net.block: Sequential, called with (3, 5)",
+        "  in net: Net, called with (3, 5), shift=(2,)"]
+
+
+def test_path_without_a_variable_is_the_class_name():
+    with pytest.raises(RuntimeError) as caught:
+        nn.Sequential(nn.Linear(2, 2))(torch.ones(3))
+    assert caught.value.__notes__[-1] == "  in sequential: Sequential, called with (3,)"
+
+
+def test_unregistered_layers_and_foreign_notes():
+    class Hidden(nn.Module):
+        def forward(self, x):
+            try:
+                return nn.Linear(2, 2)(x)
+            except RuntimeError as error:
+                error.add_note("mine")
+                raise
+
+    net = Hidden()
+    with pytest.raises(RuntimeError) as caught:
+        net(torch.ones(3))
+    assert caught.value.__notes__ == [
+        "mine",
+        "  in net.<Linear>: Linear(in_features=2, out_features=2, bias=True), called with (3,)",
+        "  in net: Hidden(), called with (3,)"]
