@@ -97,6 +97,13 @@ def tensor(value: Any, function: str, name: str = "input", position: int = 1) ->
     return value
 
 
+def number(value: Any, function: str, name: str) -> None:
+    """Refuse what is not a number (or a tensor of one)."""
+    if isinstance(value, (str, list, tuple, dict)) or value is None:
+        raise TypeError(f"{function}(): argument '{name}' must be a number, not "
+                        f"{type(value).__name__} {value!r}")
+
+
 def new_sizes(function: str, args: Sequence[Any]) -> tuple[int, ...]:
     """Return the shape of a new tensor, given as `f(2, 3)` or `f((2, 3))`."""
     first = args[0]

@@ -57,7 +57,16 @@ def running(torch: Any) -> dict[str, np.ndarray]:
             for dtype in ("float32", "float64")}
 
 
-TABLES = {"activations": activations, "norms": norms, "shares": shares, "running": running}
+def refusals(torch: Any) -> dict[str, np.ndarray]:
+    """Return the class of torch's error for every wrong call, '' where it accepts it."""
+    from tests.accuracy.refusals import CALLS, outcome
+
+    return {"calls": np.array(CALLS), "errors": np.array([outcome(call, torch)[0] or ""
+                                                          for call in CALLS])}
+
+
+TABLES = {"activations": activations, "norms": norms, "shares": shares, "running": running,
+          "refusals": refusals}
 
 
 def main(chosen: list[str]) -> None:

@@ -55,7 +55,7 @@ def elu_slope(input: Any, alpha: float, scale: float, input_scale: float) -> Any
 
 def _checked_elu(name: str, input: Any, alpha: float, scale: float, input_scale: float,
                  inplace: bool) -> Any:
-    floats(name, input._data)
+    floats(name, _check.tensor(input, name)._data)
     args = (input, alpha, scale, input_scale, name)
     return views.inplace(_elu, args) if inplace else _elu(*args)
 
@@ -159,6 +159,9 @@ def gelu(input: Any, *, approximate: str = "none") -> Any:
         return normal.gelu(input)
     if approximate == "tanh":
         return gates.gelu_tanh(input)
+    if not isinstance(approximate, str):
+        raise TypeError(f"gelu(): argument 'approximate' must be str, 'none' or 'tanh', not "
+                        f"{type(approximate).__name__}")
     raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
@@ -284,6 +287,8 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     tensor([ 0.3133,  0.6931, 30.0000])
     """
     floats("softplus", input)
+    _check.number(beta, "softplus", "beta")
+    _check.number(threshold, "softplus", "threshold")
     x = wide(input)
     scaled = x * beta
     return np.where(scaled > threshold, x, _softplus(scaled) / beta).astype(input.dtype, copy=False)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _random, views
+from .. import _check, _random, views
 from .._hints import hint, hints
 from ..engine import op
 from ..modes import state
@@ -69,6 +69,7 @@ def _alpha_dropout(input: Any, p: float, features: bool, generator: Any) -> Any:
 
 def check_p(p: float) -> None:
     """Refuse anything but a probability."""
+    _check.number(p, "dropout", "p")
     if p < 0.0 or p > 1.0:
         raise ValueError(f"dropout: p is the probability of dropping an element and must be "
                          f"between 0 and 1, but got {p}")
@@ -79,6 +80,7 @@ def check_p(p: float) -> None:
 def _run(function: Any, input: Any, p: float, training: bool, inplace: bool, *options: Any) -> Any:
     """Apply one of the ops, or return the input itself where nothing can be dropped."""
     check_p(p)
+    _check.tensor(input, "dropout")
     if not training or p == 0 or not input._data.size:
         return input
     if hints.on and not state.grad:
@@ -211,7 +213,7 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False,
     True
     """
     check_p(p)
-    if training and input.ndim < 2:
+    if training and _check.tensor(input, "feature_alpha_dropout").ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input: a batch "
                            f"and a channel dimension, got shape {tuple(input.shape)}")
     return _run(_alpha_dropout, input, p, training, inplace, True, generator)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import views
+from .. import _check, views
 from .._check import floats
 from ..engine import op
 from ..kernels import norm as kernels
@@ -178,6 +178,12 @@ def _check_dtype(where: str, name: str, value: Any, x: Any) -> None:
                            f" got {value.dtype}; convert one of them")
 
 
+def _check_mixed(where: str, x: Any, weight: Any) -> None:
+    """Integers with float parameters are of the wrong dtype first, then not supported."""
+    if weight is not None and x._data.dtype.kind != "f":
+        _check_dtype(where, "weight", weight, x)
+
+
 def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = None,
                bias: Any = None, training: bool = False, momentum: float = 0.1,
                eps: float = 1e-5) -> Any:
@@ -200,6 +206,7 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
                             running_var._data.copy(), eps)
     y, mean, var = _batch_norm(input, weight, bias, eps)
     if running_mean is not None and input._data.size:
+        _check.number(momentum, "batch_norm", "momentum")
         blend(running_mean, mean._data, momentum)
         blend(running_var, var._data, momentum)
     return y
@@ -207,15 +214,20 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
 
 def _check_batch(input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any,
                  training: bool, eps: float) -> None:
+    _check.number(eps, "batch_norm", "eps")
+    if not training:
+        for name, value in (("running_mean", running_mean), ("running_var", running_var)):
+            if value is None:
+                raise RuntimeError(f"batch_norm: {name} must be given in evaluation mode; or use "
+                                   f"training=True, which takes the batch's statistics")
+        if eps < 0:
+            raise ValueError(f"batch_norm: eps must not be negative, but got {eps}")
     shape = input._data.shape
     if len(shape) < 2:
         raise IndexError(f"batch_norm: Dimension out of range: channels are dim 1, but the input "
                          f"has the shape {tuple(input.shape)}")
     if (running_mean is None) != (running_var is None):
         raise ValueError("batch_norm: give both running_mean and running_var, or neither")
-    if running_mean is None and not training:
-        raise RuntimeError("batch_norm: running_mean and running_var must be given in evaluation "
-                           "mode; or use training=True, which takes the batch's statistics")
     if training:
         if input._data.size == shape[1] and input._data.size:
             raise ValueError(
@@ -259,6 +271,9 @@ def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
     if not use_input_stats and (running_mean is None or running_var is None):
         raise RuntimeError("instance_norm: Expected running_mean and running_var to be given when "
                            "use_input_stats is False")
+    _check.number(eps, "instance_norm", "eps")
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("instance_norm: give both running_mean and running_var, or neither")
     _check_channels("instance_norm", input, running_mean=running_mean, running_var=running_var,
                     weight=weight, bias=bias)
     if not use_input_stats:
@@ -289,18 +304,27 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     if len(shape) < 2:
         raise RuntimeError(f"group_norm: Expected at least 2 dimensions, (N, C, ...), got the "
                            f"input shape {shape}")
+    if num_groups == 0:
+        raise ZeroDivisionError("group_norm: num_groups must not be 0; 1 is one group of all "
+                                "channels")
+    if num_groups < 0:
+        raise RuntimeError(f"group_norm: Expected num_groups to be greater than 0, got "
+                           f"{num_groups}")
     if shape[0] * shape[1] // num_groups == 1 and math.prod(shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size "
                          f"{list(shape)}: each of the {num_groups} groups has a single value")
     if shape[1] % num_groups:
         raise RuntimeError(f"group_norm: num_groups={num_groups} must divide the number of channels"
                            f", {shape[1]} in dim 1 of the input shape {shape}")
+    _check.number(eps, "group_norm", "eps")
+    _check_mixed("group_norm", input, weight)
     _check_channels("group_norm", input, weight=weight, bias=bias)
     return _group_norm(input, num_groups, weight, bias, eps)
 
 
 def _check_normalized(where: str, x: Any, shape: Any, **values: Any) -> int:
     """Return how many dimensions `normalized_shape` has."""
+    _check.tensor(x, where)
     if not isinstance(shape, (tuple, list)):
         raise TypeError(f"{where}: normalized_shape must be a tuple of ints such as ({shape},), "
                         f"got {type(shape).__name__}")
@@ -330,10 +354,12 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     tensor([[-1.0000,  1.0000],
             [-1.0000,  1.0000]])
     """
+    _check_mixed("layer_norm", _check.tensor(input, "layer_norm"), weight)
     dims = _check_normalized("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None:
             _check_dtype("layer_norm", name, value, input)
+    _check.number(eps, "layer_norm", "eps")
     return _layer_norm(input, weight, bias, dims, eps)
 
 
@@ -352,4 +378,5 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None,
     if eps is None:
         dtype = np.float64 if input._data.dtype == np.float64 else np.float32
         eps = float(np.finfo(dtype).eps)
+    _check.number(eps, "rms_norm", "eps")
     return _rms_norm(input, weight, dims, eps)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _random, views
+from .. import _check, _random, views
 from .._check import floats
 from ..engine import op
 from ..kernels.select import SMALL, WORDS, ZERO, drop, keep
@@ -130,6 +130,7 @@ def prelu(input: Any, weight: Any) -> Any:
     >>> torch.prelu(torch.tensor([-2., 2.]), torch.tensor([0.25]))
     tensor([-0.5000,  2.0000])
     """
+    _check.tensor(weight, "prelu", "weight", 2)
     if input.dtype != weight.dtype:
         raise RuntimeError(f"prelu: expected a weight of the input's dtype {input.dtype}, got "
                            f"{weight.dtype}; convert one of them")
@@ -173,7 +174,7 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
     """
     if lower > upper:
         raise RuntimeError(f"rrelu: expected lower <= upper, got lower={lower}, upper={upper}")
-    floats("rrelu", input._data)
+    floats("rrelu", _check.tensor(input, "rrelu")._data)
     args = (input, lower, upper, training, generator)
     return views.inplace(_rrelu_with_noise, args) if inplace else _rrelu_with_noise(*args)
 
@@ -218,6 +219,8 @@ def threshold(input: Any, threshold: float, value: float) -> Any:
     """
     if input.dtype.kind == "b":
         raise NotImplementedError("threshold() is not implemented for bool; convert with .float()")
+    _check.number(threshold, "threshold", "threshold")
+    _check.number(value, "threshold", "value")
     return np.where(input <= threshold, input.dtype.type(value), input)
 
 

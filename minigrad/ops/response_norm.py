@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ..engine import wrap
 from .choose import clamp_min
 from .elementwise import div
@@ -35,6 +36,9 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
                          f"got input shape {tuple(input.shape)}")
     if not input._data.size:
         return input
+    if _check.integer(size, "size") < 1:
+        raise RuntimeError(f"local_response_norm: size is the number of neighbouring channels and "
+                           f"must be at least 1, got {size}")
     square = input * input
     before, after = size // 2, (size - 1) // 2
     if input.ndim == 3:

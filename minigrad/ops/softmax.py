@@ -37,14 +37,14 @@ def _log_softmax_slope(slope: Any, logs: Any, dim: int) -> Any:
 @op(input=lambda g, y, dim: _softmax_slope(g, y, dim))
 def _softmax(input: Any, dim: int) -> Any:
     floats("softmax", input)
-    dim = _check.dim(dim, input.ndim)
+    dim = _check.dim(_check.integer(dim, "dim"), input.ndim)
     return kernel.softmax(input, dim)
 
 
 @op(input=lambda g, y, dim: _log_softmax_slope(g, y, dim))
 def _log_softmax(input: Any, dim: int) -> Any:
     floats("log_softmax", input)
-    dim = _check.dim(dim, input.ndim)
+    dim = _check.dim(_check.integer(dim, "dim"), input.ndim)
     return kernel.log_softmax(input, dim)
 
 
@@ -59,7 +59,7 @@ def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     >>> torch.softmax(torch.tensor([0., 1., 1000.]), dim=0)
     tensor([0., 0., 1.])
     """
-    return _softmax(input if dtype is None else input.to(dtype), dim)
+    return _softmax(input if dtype is None else input.to(_check.dtype(dtype, "softmax")), dim)
 
 
 @with_out
@@ -70,7 +70,8 @@ def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     >>> torch.log_softmax(torch.tensor([0., 0., 1000.]), dim=0)
     tensor([-1000., -1000.,     0.])
     """
-    return _log_softmax(input if dtype is None else input.to(dtype), dim)
+    return _log_softmax(
+        input if dtype is None else input.to(_check.dtype(dtype, "log_softmax")), dim)
 
 
 def guess_dim(name: str, ndim: int, stacklevel: int) -> int:
@@ -96,7 +97,7 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
     if eps != 1e-10:
         warnings.warn("gumbel_softmax: eps is deprecated and has no effect; leave it out",
                       stacklevel=2)
-    if logits._data.dtype.kind != "f":
+    if _check.tensor(logits, "gumbel_softmax", "logits")._data.dtype.kind != "f":
         raise RuntimeError(f"gumbel_softmax: expected floating point logits, got {logits.dtype}; "
                            f"convert with .float()")
     waits = -np.log1p(-_random.uniform(logits.shape, np.float64, generator))  # exponential

@@ -17,7 +17,12 @@ __all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSN
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if isinstance(normalized_shape, int):
+        return (normalized_shape,)
+    if not hasattr(normalized_shape, "__iter__"):
+        raise TypeError(f"normalized_shape: expected an int or a sequence of ints, not "
+                        f"{type(normalized_shape).__name__} {normalized_shape!r}")
+    return tuple(normalized_shape)
 
 
 class LayerNorm(Module):
@@ -97,6 +102,9 @@ class GroupNorm(Module):
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
                  device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
         super().__init__()
+        if num_groups == 0:
+            raise ZeroDivisionError("GroupNorm: num_groups must not be 0; 1 is one group of all "
+                                    "channels")
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups "
                              f"({num_groups})")
