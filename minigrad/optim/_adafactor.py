@@ -62,24 +62,29 @@ class Adafactor(Optimizer):
         sign = -1 if group["maximize"] else 1
 
         def update(param: Tensor, grad: ndarray) -> None:
-            p, g = param._data, grad * sign
+            p = param._data
             state = self.state[param]
             if not state:
                 state["step"] = first_step()
-                if g.ndim > 1:
-                    state["row_var"] = _zeros((*g.shape[:-1], 1), g)
-                    state["col_var"] = _zeros((*g.shape[:-2], 1, g.shape[-1]), g)
+                if grad.ndim > 1:
+                    state["row_var"] = _zeros((*grad.shape[:-1], 1), grad)
+                    state["col_var"] = _zeros((*grad.shape[:-2], 1, grad.shape[-1]), grad)
                 else:
                     state["variance"] = zeros_of(param)
             t = next_step(state)
+            if not p.size:
+                return
             eps = float(np.finfo(p.dtype).eps) if given is None else given
             share = t ** group["beta2_decay"]
             length = max(least, _rms(p)) * min(lr, 1 / math.sqrt(t))
             if decay:
                 p *= 1 - lr * decay
-            v = np.maximum(_mean_squares(state, g, share, eps), eps * eps)
-            step = g / np.sqrt(v)
-            p -= step * (length / max(1.0, _rms(step) / d))
+            step = _mean_squares(state, grad, share, eps)
+            np.maximum(step, eps * eps, out=step)
+            np.sqrt(step, out=step)
+            np.divide(grad, step, out=step)
+            step *= sign * length / max(1.0, _rms(step) / d)
+            p -= step
 
         return update
 
@@ -90,18 +95,19 @@ def _zeros(shape: tuple[int, ...], like: ndarray) -> Tensor:
 
 def _rms(x: ndarray) -> float:
     """Return the root of the mean square."""
-    return float(np.linalg.norm(x.ravel())) / math.sqrt(x.size) if x.size else 0.0
+    flat = x.ravel() if x.itemsize > 2 else x.ravel().astype(np.float32)
+    return math.sqrt(float(flat.dot(flat)) / x.size) if x.size else 0.0
 
 
 def _mean_squares(state: dict[str, Any], g: ndarray, share: float, eps: float) -> ndarray:
-    """Update the running means of g^2; return the estimate of each element's."""
-    square = g * g
+    """Update the running means of g^2; return a new array, the estimate of each element's."""
     if g.ndim <= 1:
         v: ndarray = state["variance"]._data
-        v += (square - v) * share
-        return v
+        v += (g * g - v) * share
+        return v.copy()
     row, column = state["row_var"]._data, state["col_var"]._data
+    square = g * g
     row += (square.mean(-1, keepdims=True) - row) * share
     column += (square.mean(-2, keepdims=True) - column) * share
-    scale: ndarray = row @ column
-    return scale / np.maximum(row.mean(-2, keepdims=True), eps)
+    scaled = column / np.maximum(row.mean(-2, keepdims=True), eps)
+    return np.multiply(row, scaled, out=square)

@@ -77,11 +77,12 @@ def _adadelta(lr: float, rho: float, eps: float, decay: float, sign: int, p: nda
         g = -g
     if decay:
         g = g + p * decay
-    scratch = np.multiply(g, g)
+    scratch = np.multiply(g, g, out=np.empty_like(p))
     square *= rho
     scratch *= 1 - rho
     square += scratch
-    delta = np.sqrt(past + eps)
+    delta = np.add(past, eps, out=np.empty_like(p))
+    np.sqrt(delta, out=delta)
     np.add(square, eps, out=scratch)
     np.sqrt(scratch, out=scratch)
     delta /= scratch

@@ -78,7 +78,7 @@ def _adamax(b1: float, b2: float, eps: float, length: float, decay: float, sign:
     if decay:
         g = g + p * decay
     m *= b1
-    scratch = g * (1 - b1)
+    scratch = np.multiply(g, 1 - b1, out=np.empty_like(p))
     m += scratch
     np.abs(g, out=scratch)
     scratch += eps

@@ -84,7 +84,7 @@ def _asgd(eta: float, mu: float, lambd: float, decay: float, sign: int, p: ndarr
     if decay:
         g = g + p * decay
     p *= 1 - lambd * eta
-    scratch = g * eta
+    scratch = np.multiply(g, eta, out=np.empty_like(p))
     p -= scratch
     if mu == 1:
         mean[...] = p

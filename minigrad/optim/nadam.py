@@ -95,14 +95,14 @@ def _nadam(b1: float, b2: float, eps: float, bias: float, by_grad: float, by_mea
         p *= shrink
     if penalty:
         g = g + p * penalty
-    scratch = g * (1 - b1)
+    scratch = np.multiply(g, 1 - b1, out=np.empty_like(p))
     m *= b1
     m += scratch
     v *= b2
     np.multiply(g, g, out=scratch)
     scratch *= 1 - b2
     v += scratch
-    step = g * by_grad
+    step = np.multiply(g, by_grad, out=np.empty_like(p))
     step += np.multiply(m, by_mean, out=scratch)
     np.divide(v, bias, out=scratch)
     np.sqrt(scratch, out=scratch)

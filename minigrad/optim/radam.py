@@ -98,7 +98,7 @@ def _radam(b1: float, b2: float, eps: float, length: float, rectified: float, sh
         p *= shrink
     if penalty:
         g = g + p * penalty
-    scratch = g * (1 - b1)
+    scratch = np.multiply(g, 1 - b1, out=np.empty_like(p))
     m *= b1
     m += scratch
     v *= b2

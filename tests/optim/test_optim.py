@@ -114,6 +114,29 @@ def one(value=(1.0, 2.0)):
     return nn.Parameter(torch.tensor(value))
 
 
+@pytest.mark.parametrize("shape", [(), (0, 3), (3, 4)])
+@pytest.mark.parametrize("kind", [kind for kind in optim.__all__ if kind[0].isupper()
+                                  and kind not in ("LBFGS", "Muon", "Optimizer")])
+def test_parameters_of_any_shape(kind, shape):
+    """Numbers, nothing, and matrices that lie transposed in memory go on as rows do."""
+    values = np.cos(np.arange(np.prod(shape, dtype=int))).reshape(shape)
+    made = [nn.Parameter(torch.from_numpy(np.array(values, order=order))) for order in "CF"]
+    for p in made:
+        opt = getattr(optim, kind)([p], lr=0.1)
+        for k in range(3):
+            p.grad = p.detach() * 0.5 + 0.1 * k
+            opt.step()
+        assert p.shape == shape
+        assert torch.allclose(p, made[0], rtol=1e-6)
+    if not shape:
+        row = nn.Parameter(torch.ones(1, dtype=torch.float64))
+        opt = getattr(optim, kind)([row], lr=0.1)
+        for k in range(3):
+            row.grad = row.detach() * 0.5 + 0.1 * k
+            opt.step()
+        assert row.item() == pytest.approx(made[0].item(), rel=1e-6)
+
+
 def test_step_counts_as_in_place_write():
     """A value saved before the step must not be used after it."""
     p = one()
