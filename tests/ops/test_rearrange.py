@@ -85,25 +85,3 @@ def test_unpool_errors():
         F.max_unpool2d(y, where.int(), 2)
     with pytest.raises(ValueError, match="invalid output_size"):
         F.max_unpool2d(y, where, 2, output_size=(9, 5))
-
-
-def test_interpolate_errors():
-    for size, scale in ((None, None), (3, 2.0)):
-        with pytest.raises(ValueError, match="exactly one of size or scale_factor"):
-            F.interpolate(X4, size, scale)
-    for options in ({"size": (3,)}, {"scale_factor": (2.0,)}):
-        with pytest.raises(ValueError, match="one number for each of the 2"):
-            F.interpolate(X4, **options)
-    with pytest.raises(ValueError, match="align_corners"):
-        F.interpolate(X4, 3, align_corners=True)
-    with pytest.raises(ValueError, match="not meaningful"):
-        F.interpolate(X4, 3, recompute_scale_factor=True)
-    with pytest.raises(NotImplementedError, match="'linear' is for"):
-        F.interpolate(X4, 3, mode="linear")
-    with pytest.raises(NotImplementedError, match="modes: nearest"):
-        F.interpolate(X4, 3, mode="magic")
-    with pytest.raises(NotImplementedError, match="antialias"):
-        F.interpolate(X4, 3, mode="bilinear", antialias=True)
-    with pytest.raises(RuntimeError, match="greater than 0"):
-        F.interpolate(X4, 0)
-    assert F.interpolate(X4.half(), 3, mode="bilinear").dtype is torch.float16
