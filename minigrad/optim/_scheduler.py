@@ -31,6 +31,7 @@ class LRScheduler:
         self.base_lrs = [number(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         optimizer._opt_called = False  # type: ignore[attr-defined]
+        optimizer._step_at_start = vars(optimizer).get("step")  # type: ignore[attr-defined]
         self._initial_step()
 
     def _initial_step(self) -> None:
@@ -65,15 +66,25 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go to the next epoch, or (deprecated) to the given one, and set the rates."""
-        if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", True):
-            warnings.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`: call "
-                          "them the other way round, or the first value of the schedule is "
-                          "skipped.", UserWarning, stacklevel=2)
+        if self._step_count == 1:
+            self._check_order()
         self._step_count += 1
         if epoch is not None:
             warnings.warn("The epoch parameter in `scheduler.step()` is deprecated: call "
                           "`scheduler.step()` once per epoch.", UserWarning, stacklevel=2)
         self._update_lr(epoch)
+
+    def _check_order(self) -> None:
+        """Warn if the optimizer has not stepped yet, or has got another `step` since the start."""
+        own = vars(self.optimizer).get("step")
+        if own is not getattr(self.optimizer, "_step_at_start", None):
+            warnings.warn("Seems like `optimizer.step()` has been overridden after learning rate "
+                          "scheduler initialization: whether it is called first cannot be seen.",
+                          UserWarning, stacklevel=3)
+        elif own is None and not getattr(self.optimizer, "_opt_called", True):
+            warnings.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`: call "
+                          "them the other way round, or the first value of the schedule is "
+                          "skipped.", UserWarning, stacklevel=3)
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """Go to the next epoch or the given one, without warnings."""

@@ -96,6 +96,18 @@ def test_step_before_the_optimizer_warns():
         schedule.step()
 
 
+def test_step_replaced_in_between_warns():
+    """Another `step` put on the optimizer is fine before the schedule is made, not after."""
+    opt = fresh()
+    opt.step = lambda: None
+    schedule = S.StepLR(opt, 2)
+    schedule.step()
+    late = S.StepLR(opt, 2)
+    opt.step = lambda: 1
+    with pytest.warns(UserWarning, match="has been overridden"):
+        late.step()
+
+
 def test_right_order_does_not_warn():
     opt = fresh()
     schedule = S.StepLR(opt, 2)
