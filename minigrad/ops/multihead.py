@@ -55,16 +55,15 @@ def multi_head_attention_forward(
     if is_causal and attn_mask is None:
         raise RuntimeError(f"{NAME}: Need attn_mask if specifying the is_causal hint: it tells what"
                            f" the mask is, for example Transformer.generate_square_subsequent_mask")
-    attn_mask = canonical_mask(attn_mask, "attn_mask", query.dtype)
-    _check_sizes(query, key, value, embed_dim_to_check, num_heads, key_padding_mask, attn_mask,
-                 use_separate_proj_weight)
-    _check_given(in_proj_weight, use_separate_proj_weight,
-                 (q_proj_weight, k_proj_weight, v_proj_weight), (bias_k, bias_v),
-                 (static_k, static_v), (batch * num_heads, features // num_heads))
-    separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
-    q, k, v = _projected((query, key, value), in_proj_weight, separate, in_proj_bias)
     causal = is_causal and key_padding_mask is None and not need_weights
-    mask = None if causal else _merged(attn_mask, key_padding_mask, batch, num_heads)
+    attn_mask = None if causal else canonical_mask(attn_mask, "attn_mask", query.dtype)
+    separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
+    _check_sizes(query, key, value, embed_dim_to_check, num_heads, separate)
+    _check_given(in_proj_weight, separate, (query, key, value), (bias_k, bias_v),
+                 (static_k, static_v), (batch * num_heads, features // num_heads))
+    _check_masks(query, key, num_heads, key_padding_mask, attn_mask)
+    q, k, v = _projected((query, key, value), in_proj_weight, separate, in_proj_bias)
+    mask = _merged(attn_mask, key_padding_mask, batch, num_heads)
     if bias_k is not None:
         k = cat([k, expand(bias_k, (1, batch, features))])
         v = cat([v, expand(bias_v, (1, batch, features))])
@@ -183,18 +182,21 @@ def _check(query: Any, key: Any, value: Any, heads: int, padding: Any, mask: Any
                                  f"input, got {tuple(mask.shape)}")
 
 
-def _check_sizes(query: Any, key: Any, value: Any, features: int, heads: int, padding: Any,
-                 mask: Any, separate: bool) -> None:
+def _check_sizes(query: Any, key: Any, value: Any, features: int, heads: int,
+                 separate: Any) -> None:
     if query.shape[-1] != features:
         raise AssertionError(f"{NAME}: was expecting embedding dimension of {features}, but got "
                              f"{query.shape[-1]} (query shape {tuple(query.shape)})")
     if features % heads:
         raise AssertionError(f"{NAME}: num_heads={heads} must divide embed_dim={features}")
-    end = 2 if separate else 3
+    end = 3 if separate is None else 2
     if tuple(key.shape[:end]) != tuple(value.shape[:end]):
         raise AssertionError(f"{NAME}: key and value must have the same length and batch"
-                             f"{'' if separate else ' and features'}, got {tuple(key.shape)} and "
+                             f"{' and features' if separate is None else ''}, got {tuple(key.shape)} and "
                              f"{tuple(value.shape)}")
+
+
+def _check_masks(query: Any, key: Any, heads: int, padding: Any, mask: Any) -> None:
     (length, batch, _), size = query.shape, key.shape[0]
     if key.shape[1] != batch:
         raise RuntimeError(f"{NAME}: query, key and value must have the same batch (dim 1 of "
@@ -208,16 +210,21 @@ def _check_sizes(query: Any, key: Any, value: Any, features: int, heads: int, pa
                              f"{tuple(padding.shape)}")
 
 
-def _check_given(packed: Any, separate: bool, weights: tuple[Any, ...], biases: tuple[Any, ...],
+def _check_given(packed: Any, separate: Any, inputs: tuple[Any, ...], biases: tuple[Any, ...],
                  static: tuple[Any, ...], expected: tuple[int, int]) -> None:
-    """Refuse parameters of which only some are given, and static keys of other sizes."""
-    names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
-    missing = [name for name, w in zip(names, weights, strict=True) if w is None]
-    if separate and missing:
-        raise AssertionError(f"{NAME}: use_separate_proj_weight is True but {missing[0]} is None")
-    if not separate and packed is None:
+    """Refuse parameters that are missing or do not fit, and static keys of other sizes."""
+    if separate is None and packed is None:
         raise AssertionError(f"{NAME}: use_separate_proj_weight is False but in_proj_weight is "
                              f"None")
+    triples = () if separate is None else zip("qkv", separate, inputs, strict=True)
+    for letter, weight, x in triples:
+        if weight is None:
+            raise AssertionError(f"{NAME}: use_separate_proj_weight is True but "
+                                 f"{letter}_proj_weight is None")
+        shape = (inputs[0].shape[-1], x.shape[-1])
+        if tuple(weight.shape) != shape:
+            raise AssertionError(f"{NAME}: expecting {letter}_proj_weight of shape {shape} for the "
+                                 f"inputs' features, got {tuple(weight.shape)}")
     if (biases[0] is None) != (biases[1] is None):
         raise AssertionError(f"{NAME}: bias_k and bias_v must be given together")
     for name, given in zip(("static_k", "static_v"), static, strict=True):
