@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = np.ndarray
-Runs = Sequence[tuple[slice, slice]]
 MANY, FEW = 1 << 18, 32  # from so many weights and below so many columns: see `_product`
 
 
@@ -38,24 +37,22 @@ class Weights(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """Where a mode's gates, in PyTorch's order, stand among its blocks of rows of `joined`."""
+    """Which blocks of rows `joined` has, made of a mode's gates in PyTorch's order."""
 
     gates: int
     blocks: int
-    of_input: Runs  # pairs (blocks, gates)
-    of_state: Runs
+    input_moved: bool  # the last gate's part from the input is the first block, then the others
+    state_moved: bool
+    first_state: int  # the first block that the state has a part in
     sigmoids: slice  # the blocks of which a sigmoid is taken
 
 
-_ALL = ((slice(None), slice(None)),)
-_LSTM = ((slice(0, 1), slice(3, 4)), (slice(1, 4), slice(0, 3)))
 CELLS = {
-    "LSTM": Cell(4, 4, _LSTM, _LSTM, slice(0, 3)),  # gates i f g o, blocks o i f g
-    # gates r z n, blocks xn r z hn: of n what comes from the input and what from the state
-    "GRU": Cell(3, 4, ((slice(0, 1), slice(2, 3)), (slice(1, 3), slice(0, 2))),
-                ((slice(1, 4), slice(0, 3)),), slice(1, 3)),
-    "RNN_TANH": Cell(1, 1, _ALL, _ALL, slice(0)),
-    "RNN_RELU": Cell(1, 1, _ALL, _ALL, slice(0)),
+    "LSTM": Cell(4, 4, True, True, 0, slice(0, 3)),  # i f g o to o i f g
+    # r z n to xn r z hn: of n what comes from the input, and what from the state
+    "GRU": Cell(3, 4, True, False, 1, slice(1, 3)),
+    "RNN_TANH": Cell(1, 1, False, False, 0, slice(0, 0)),
+    "RNN_RELU": Cell(1, 1, False, False, 0, slice(0, 0)),
 }
 
 
@@ -120,20 +117,37 @@ def shape_of(counts: Sequence[int] | None, reverse: bool) -> Shape:
     return Shape(list(counts[::-1] if reverse else counts), mask, reverse)
 
 
+def to_blocks(moved: bool, weight: Array, gates: int) -> Array:
+    """Return (gates * H, ...) with the last gate first if `moved`."""
+    if not moved:
+        return weight
+    last = len(weight) // gates * (gates - 1)
+    return np.concatenate((weight[last:], weight[:last]))
+
+
+def to_gates(moved: bool, grad: Array, gates: int) -> Array:
+    """Undo `to_blocks`; the result is a new array."""
+    if not moved:
+        return grad.copy()
+    first = len(grad) // gates
+    return np.concatenate((grad[first:], grad[:first]))
+
+
 def _join(cell: Cell, w: Weights, hidden: int, kind: Any) -> Array:
-    inputs, state = w.ih.shape[1], w.hh.shape[1]
-    bias = w.b_ih is not None or w.b_hh is not None
-    joined = np.zeros((cell.blocks, hidden, inputs + state + bias), kind)
-    for runs, weight, b, part in (
-            (cell.of_input, w.ih, w.b_ih, joined[:, :, :inputs]),
-            (cell.of_state, w.hh, w.b_hh, joined[:, :, inputs:inputs + state])):
-        weight = weight.reshape(cell.gates, hidden, -1)
-        for blocks, gates in runs:
-            part[blocks] = weight[gates]
-            if b is not None:
-                joined[blocks, :, -1] += b.reshape(cell.gates, hidden)[gates]
-    joined[cell.sigmoids] *= 0.5
-    return joined.reshape(cell.blocks * hidden, -1)
+    rows, (inputs, state) = len(w.ih), (w.ih.shape[1], w.hh.shape[1])
+    end = inputs + state
+    size = (cell.blocks * hidden, end + (w.b_ih is not None or w.b_hh is not None))
+    joined = np.zeros(size, kind)
+    for moved, first, weight, bias, left, right in (
+            (cell.input_moved, 0, w.ih, w.b_ih, 0, inputs),
+            (cell.state_moved, cell.first_state * hidden, w.hh, w.b_hh, inputs, end)):
+        part = joined[first:first + rows]
+        part[:, left:right] = to_blocks(moved, weight, cell.gates)
+        if bias is not None:
+            part[:, end] += to_blocks(moved, bias, cell.gates)
+    halved = joined[cell.sigmoids.start * hidden:cell.sigmoids.stop * hidden]
+    halved *= 0.5
+    return joined
 
 
 def _add_product(weights: Array, x: Array, out: Array) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .recurrent import CELLS, Array, Cell, Run, Runs, Weights
+from .recurrent import CELLS, Array, Cell, Run, Weights, to_blocks, to_gates
 
 
 def backward(mode: str, run: Run, dy: Array | None, dh: Array, dc: Array | None, w: Weights,
@@ -28,7 +28,7 @@ def backward(mode: str, run: Run, dy: Array | None, dh: Array, dc: Array | None,
     if dy is not None:
         shape.by_time(dys).transpose(0, 2, 1)[... if shape.mask is None else shape.mask] = dy
     dh = dh.T.astype(kind, order="C")
-    back = _in_blocks(cell, cell.of_state, w.hh).T.astype(kind, order="C")
+    back = to_blocks(cell.state_moved, w.hh, cell.gates).T.astype(kind, order="C")
     states, d_hr = run.steps[:, inputs:inputs + state], None
     if mode == "LSTM":
         dc = dc.T.astype(kind, order="C")  # type: ignore[union-attr]
@@ -41,7 +41,7 @@ def backward(mode: str, run: Run, dy: Array | None, dh: Array, dc: Array | None,
     grads: list[Array | None] = [None] * 4
     flat = shape.flat(d) if needs[0] or any(needs[3:7]) else d
     if needs[0]:
-        weights = _in_blocks(cell, cell.of_input, w.ih)
+        weights = to_blocks(cell.input_moved, w.ih, cell.gates)
         dx = flat[:len(weights)].T @ weights.astype(kind, copy=False)
         dx = dx.reshape(length, batch, inputs) if shape.mask is None else dx
     if any(needs[3:7]):
@@ -49,34 +49,16 @@ def backward(mode: str, run: Run, dy: Array | None, dh: Array, dc: Array | None,
     return [dx, dh.T, None if dc is None else dc.T, *grads, d_hr]
 
 
-def _in_blocks(cell: Cell, runs: Runs, weight: Array) -> Array:
-    """Return a weight with its rows in the order of the blocks."""
-    if len(runs) == 1:
-        return weight
-    hidden = len(weight) // cell.gates
-    return np.concatenate([weight[gates.start * hidden:gates.stop * hidden] for _, gates in runs])
-
-
 def _split(cell: Cell, grad: Array, w: Weights, needs: Sequence[bool]) -> list[Array | None]:
     """Return the gradients of w_ih, w_hh, b_ih, b_hh from that of `joined`."""
-    inputs, end = w.ih.shape[1], w.ih.shape[1] + w.hh.shape[1]
-    found: list[Array | None] = []
-    for runs, part, need in ((cell.of_input, grad[:, :inputs], needs[0]),
-                             (cell.of_state, grad[:, inputs:end], needs[1]),
-                             (cell.of_input, grad[:, -1], needs[2]),
-                             (cell.of_state, grad[:, -1], needs[3])):
-        if not need:
-            found.append(None)
-        elif len(runs) == 1 and cell.gates == cell.blocks:
-            found.append(part.copy())
-        else:
-            by_block = part.reshape(cell.blocks, -1, *part.shape[1:])
-            made = np.empty((len(w.ih), *part.shape[1:]), grad.dtype)
-            by_gate = made.reshape(cell.gates, -1, *part.shape[1:])
-            for blocks, gates in runs:
-                by_gate[gates] = by_block[blocks]
-            found.append(made)
-    return found
+    rows, inputs, end = len(w.ih), w.ih.shape[1], w.ih.shape[1] + w.hh.shape[1]
+    first = len(grad) // cell.blocks * cell.first_state
+    of_input, of_state = grad[:rows], grad[first:first + rows]
+    return [to_gates(moved, part, cell.gates) if need else None for moved, part, need in (
+        (cell.input_moved, of_input[:, :inputs], needs[0]),
+        (cell.state_moved, of_state[:, inputs:end], needs[1]),
+        (cell.input_moved, of_input[:, -1], needs[2]),
+        (cell.state_moved, of_state[:, -1], needs[3]))]
 
 
 def _lstm(run: Run, dys: Array, dh: Array, dc: Array, back: Array,

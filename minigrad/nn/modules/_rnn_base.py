@@ -67,6 +67,7 @@ class RNNBase(Module):
                 for name, shape in zip(names, shapes.values(), strict=True):
                     setattr(self, name, made(*shape, device=device, dtype=dtype))
                 self._all_weights.append(names)
+        self._flat_weights_names = [name for names in self._all_weights for name in names]
         initialise(self.reset_parameters, generator)
 
     def _check_options(self) -> None:
@@ -108,10 +109,6 @@ class RNNBase(Module):
         draw_all(self, self.hidden_size)
 
     @property
-    def _flat_weights_names(self) -> list[str]:
-        return [name for names in self._all_weights for name in names]
-
-    @property
     def _flat_weights(self) -> list[Any]:
         """All weights in the order of `torch.lstm`; what replaces a parameter counts at once."""
         own, names = self._parameters, self._flat_weights_names
@@ -133,6 +130,7 @@ class RNNBase(Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"proj_size": 0, **state})  # older pickles have none
+        self._flat_weights_names = [name for names in self._all_weights for name in names]
 
     # ---- checks
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
