@@ -63,21 +63,31 @@ def _places(grid: Any, sizes: Ints, mode: str, padding: str, align: bool) -> Any
 
 
 def _axis(x: ndarray, size: int, mode: str, padding: str, align: bool,
-          order: int) -> list[tuple[ndarray, ndarray]]:
-    """Return the neighbours along one dimension: their numbers (-1: outside) and weights."""
+          order: int) -> list[tuple[ndarray, Any, ndarray]]:
+    """Return the neighbours along one dimension: numbers, weights, and which are inside."""
     first = np.rint(x) if mode == "nearest" else np.floor(x)
-    if mode == "nearest":
-        found = [(first, np.ones_like(x))] if order == 0 else []
-    elif mode == "bicubic":
-        found = [(first + (k - 1), w) for k, w in enumerate(cubic.weights(x - first, order))]
-    elif order == 0:
-        found = [(first, 1 - (x - first)), (first + 1, x - first)]
-    else:
-        found = [(first, -np.ones_like(x)), (first + 1, np.ones_like(x))] if order == 1 else []
+    weights: list[Any] = []
     if mode == "bicubic":
-        found = [(_inside(place, size, padding, align)[0], w) for place, w in found]
-    return [(np.where((place >= 0) & (place < size), place, -1).astype(np.intp), w)
-            for place, w in found]
+        weights = cubic.weights(x - first, order)
+    elif order == 0:
+        rest = x - first
+        weights = [x.dtype.type(1)] if mode == "nearest" else [1 - rest, rest]
+    elif order == 1 and mode == "bilinear":
+        weights = [x.dtype.type(-1), x.dtype.type(1)]
+    found = []
+    whole = _whole(first)
+    for k, weight in enumerate(weights):
+        if mode == "bicubic":  # the padding moves each neighbour by itself
+            number = _whole(_inside(first + (k - 1), size, padding, align)[0])
+        else:
+            number = whole + k if k else whole
+        found.append((number, weight, number.view(np.uintp) < size))
+    return found
+
+
+def _whole(x: ndarray) -> ndarray:
+    """Return floats as integers; what is far outside, or nan, becomes -8, which is outside, too."""
+    return np.where(np.abs(x) < 1 << 31, x, -8).astype(np.intp)
 
 
 def _neighbours(place: ndarray, sizes: Ints, mode: str, padding: str, align: bool,
@@ -94,13 +104,15 @@ def _neighbours(place: ndarray, sizes: Ints, mode: str, padding: str, align: boo
     start = np.arange(len(place))[:, None] * math.prod(sizes)
     outside = len(place) * math.prod(sizes)
     for corner in itertools.product(*axes):
-        index, weight = start, np.ones((), place.dtype)
-        valid = np.ones((), bool)
-        for (number, factor), stride in zip(corner, strides, strict=True):
-            index = index + number * stride
-            valid = valid & (number >= 0)
+        index, valid = start, np.ones((), bool)
+        weight: Any = place.dtype.type(1)
+        for (number, factor, inside), stride in zip(corner, strides, strict=True):
+            index = index + (number * stride if stride != 1 else number)
+            valid = valid & inside
             weight = weight * factor
-        yield np.where(valid, index, outside).reshape(-1), weight.reshape(-1)
+        if weight.ndim:
+            weight = weight.reshape(-1)
+        yield np.where(valid, index, outside).reshape(-1), weight
 
 
 # --------------------------------------------------------------------------------------- samples

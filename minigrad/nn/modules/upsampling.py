@@ -14,10 +14,11 @@ __all__ = ["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 class Upsample(Module):
     """Change the size of signals (N, C, L), images (N, C, H, W) or volumes by interpolation.
 
-    Args: size, or scale_factor: a number, or one per dimension; mode: 'nearest', 'linear' (1-D),
-    'bilinear', 'bicubic' (2-D) or 'trilinear' (3-D); align_corners: True keeps the corner values
-    (not for 'nearest'), default False; recompute_scale_factor: compute the scale anew from the
-    rounded size.
+    Args: size, or scale_factor: a number, or one per dimension; mode: 'nearest', 'nearest-exact'
+    (as image libraries), 'area' (averages), 'linear' (1-D), 'bilinear', 'bicubic' (2-D) or
+    'trilinear' (3-D); align_corners: True keeps the corner values (for the linear and cubic modes
+    only), default False; recompute_scale_factor: compute the scale anew from the rounded size.
+    Pitfall: to shrink images use interpolate(antialias=True) or 'area'; the other modes skip pixels.
 
     >>> import minigrad as torch
     >>> torch.nn.Upsample(scale_factor=2)(torch.tensor([[[1., 2.]]]))
