@@ -116,7 +116,23 @@ from .ops.products import (
     addbmm, addmm, addmv, addr, baddbmm, chain_matmul, ger, inner, kron, outer, tensordot, trace,
 )
 from . import linalg
+from .ops.copies import (
+    alias_copy, as_strided_copy, detach_copy, diagonal_copy, expand_copy, narrow_copy,
+    permute_copy, select_copy, slice_copy, split_copy, squeeze_copy, t_copy, transpose_copy,
+    unbind_copy, unfold_copy, unsqueeze_copy, view_copy,
+)
 from .ops.cross import cross, vander
+from .ops.distance import cdist, renorm
+from .ops.draws import binomial, poisson
+from .ops.floats import angle, frexp, imag, isreal, ldexp, nextafter, real
+from .ops.histogram import gradient, histogram, histogramdd
+from .ops.into import (
+    as_strided_scatter, diagonal_scatter, index_reduce, select_scatter, slice_scatter,
+)
+from .ops.masked import nonzero_static
+from .ops.windows import (
+    bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window,
+)
 from .ops.decompose import qr_by_some as qr
 from .ops.lu import lu_legacy as lu
 from .ops.lu import lu_solve_legacy as lu_solve
@@ -194,7 +210,8 @@ from ._functions import (
     embedding, erf_, erfc_, exp2_, exp_, expm1_, feature_alpha_dropout, feature_alpha_dropout_,
     feature_dropout, feature_dropout_, fill_, fix_, floor_, frac_, gcd_, index_put_,
     i0_, instance_norm, lcm_, log10_, log1p_, log2_, log_, logit_, nan_to_num_, neg_, negative_,
-    rad2deg_, reciprocal_, relu_, round_, rrelu_, rsqrt_, selu_, sigmoid_, sin_, sinc_, sinh_,
+    rad2deg_, reciprocal_, relu_, resize_as_, round_, rrelu_, rsqrt_, selu_, sigmoid_, sin_, sinc_,
+    sinh_,
     sqrt_, square_, tan_, tanh_, threshold_, trunc_, xlogy_, zero_,
 )
 from ._functions_nn import (

@@ -66,6 +66,7 @@ rad2deg_ = Tensor.rad2deg_
 reciprocal_ = Tensor.reciprocal_
 relu_ = Tensor.relu_
 round_ = Tensor.round_
+resize_as_ = Tensor.resize_as_
 rsqrt_ = Tensor.rsqrt_
 sigmoid_ = Tensor.sigmoid_
 sin_ = Tensor.sin_

@@ -245,6 +245,16 @@ class UntypedStorage:
 
     size = __len__ = nbytes
 
+    def elements(self, array: Any) -> Any:
+        """Return the block from where `array` begins, as a flat array of its dtype."""
+        block = self._array
+        if not block.flags.c_contiguous:
+            return np.ascontiguousarray(array).reshape(-1)
+        flat = block.reshape(-1)
+        if flat.dtype != array.dtype:
+            return np.ascontiguousarray(array).reshape(-1)
+        return flat[self.offset_of(array) // array.itemsize:]
+
     def offset_of(self, array: Any) -> int:
         """Return where an array begins in the block, in bytes."""
         return array.ctypes.data - self.data_ptr()  # type: ignore[no-any-return]

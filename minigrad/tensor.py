@@ -18,6 +18,7 @@ from ._format import format_tensor
 from ._methods import Methods
 from ._methods_info import InfoMethods
 from ._methods_math import MathMethods
+from ._methods_rare import RareMethods
 from ._operators import Operators
 from .backprop import backward
 from .engine import Leaf, Node, wrap
@@ -28,7 +29,7 @@ from .versions import InferenceStorage, Storage, storage_of
 ndarray = np.ndarray
 
 
-class Tensor(InfoMethods, Methods, MathMethods, Operators):
+class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
     """Hold numbers of one dtype in an n-dimensional array, and what is needed to differentiate.
 
     Make one with `tensor`, `zeros`, `randn`, ...; `Tensor(2, 3)` makes an unset float tensor of

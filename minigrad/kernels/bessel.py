@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-__all__ = ["airy", "airy_prime", "iv_scaled", "jv", "kv_scaled", "spherical_jn", "yv"]
+__all__ = ["airy", "airy_prime", "iv", "iv_scaled", "jv", "kv_scaled", "spherical_jn", "yv"]
 
 _EULER = 0.57721566490153286061
 _FAR, _MIDDLE = 25.0, 2.0
@@ -127,6 +127,13 @@ def iv_scaled(n: int, x: np.ndarray) -> np.ndarray:
     y = np.where(near, y, total / np.sqrt(2 * np.pi * w))
     y = np.where(np.isnan(size), np.nan, y)
     return y if n % 2 == 0 else np.where(x < 0, -y, y)
+
+
+def iv(n: int, x: np.ndarray) -> np.ndarray:
+    """Return I_n(x), inf from |x| = 714 on."""
+    far = np.abs(x) >= 714
+    scaled = iv_scaled(n, x)
+    return np.where(far, np.sign(x) ** n * np.inf, scaled * np.exp(np.where(far, 0.0, np.abs(x))))
 
 
 def kv_scaled(n: int, x: np.ndarray) -> np.ndarray:

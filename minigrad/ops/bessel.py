@@ -18,8 +18,11 @@ from ._operands import floating, with_out
 from .elementwise import sign
 
 
-def _from(value: np.ndarray, input: Any) -> np.ndarray:
-    return value.astype(floating(input).dtype)
+def _computed(function: Any, input: Any, *options: Any) -> np.ndarray:
+    """Call a kernel on a flat float64 array; return its result in the shape and dtype of the op."""
+    x = floating(input)
+    y = function(*options, x.astype(np.float64).reshape(-1))
+    return y.reshape(x.shape).astype(x.dtype)
 
 
 def _down(function: Any, input: Any, n: int, mirror: float) -> Any:
@@ -30,48 +33,46 @@ def _down(function: Any, input: Any, n: int, mirror: float) -> Any:
 @op(input=lambda g, input, n: g * (_down(_jv, input, n, -1.0) - _jv(input, n + 1)) / 2,
     shown="BesselJBackward0")
 def _jv(input: Any, n: int = 0) -> Any:
-    return _from(kernel.jv(n, floating(input)), input)
+    return _computed(kernel.jv, input, n)
 
 
 @op(input=lambda g, input, n: g * (_down(_yv, input, n, -1.0) - _yv(input, n + 1)) / 2,
     shown="BesselYBackward0")
 def _yv(input: Any, n: int = 0) -> Any:
-    return _from(kernel.yv(n, floating(input)), input)
+    return _computed(kernel.yv, input, n)
 
 
 @op(input=lambda g, input, n, y: g * ((_down(_iv_scaled, input, n, 1.0) + _iv_scaled(input, n + 1))
                                       / 2 - sign(input) * y),
     shown=lambda n: f"SpecialI{n}EBackward0")
 def _iv_scaled(input: Any, n: int = 0) -> Any:
-    return _from(kernel.iv_scaled(n, floating(input)), input)
+    return _computed(kernel.iv_scaled, input, n)
 
 
 @op(input=lambda g, input, n: g * (_down(_iv, input, n, 1.0) + _iv(input, n + 1)) / 2,
     shown=lambda n: f"SpecialI{n}Backward0")
 def _iv(input: Any, n: int = 0) -> Any:
-    x = floating(input).astype(np.float64)
-    return _from(kernel.iv_scaled(n, x) * np.exp(np.abs(x)), input)
+    return _computed(kernel.iv, input, n)
 
 
 @op(input=lambda g, input, n, y: g * (y - (_down(_kv_scaled, input, n, 1.0)
                                            + _kv_scaled(input, n + 1)) / 2),
     shown="ScaledBesselKBackward0")
 def _kv_scaled(input: Any, n: int = 0) -> Any:
-    return _from(kernel.kv_scaled(n, floating(input)), input)
+    return _computed(kernel.kv_scaled, input, n)
 
 
 @op(input=lambda g, input, n: g * (_down(_kv, input, n, 1.0) + _kv(input, n + 1)) / -2,
     shown="BesselKBackward0")
 def _kv(input: Any, n: int = 0) -> Any:
-    x = floating(input).astype(np.float64)
-    return _from(kernel.kv_scaled(n, x) * np.exp(-x), input)
+    return _computed(lambda x: kernel.kv_scaled(n, x) * np.exp(-x), input)
 
 
 @op(input=lambda g, input, n: g * ((n * _spherical(input, n - 1) if n else 0.0)
                                    - (n + 1) * _spherical(input, n + 1)) / (2 * n + 1),
     shown="SphericalBesselJBackward0")
 def _spherical(input: Any, n: int = 0) -> Any:
-    return _from(kernel.spherical_jn(n, floating(input)), input)
+    return _computed(kernel.spherical_jn, input, n)
 
 
 @op(input=lambda g, input: g * _airy_prime(input))
@@ -82,12 +83,12 @@ def airy_ai(input: Any) -> Any:
     >>> torch.special.airy_ai(torch.tensor([0., 1.]))
     tensor([0.3550, 0.1353])
     """
-    return _from(kernel.airy(floating(input)), input)
+    return _computed(kernel.airy, input)
 
 
 @op(input=lambda g, input: g * (input * airy_ai(input)), shown="AiryAiPrimeBackward0")
 def _airy_prime(input: Any) -> Any:
-    return _from(kernel.airy_prime(floating(input)), input)
+    return _computed(kernel.airy_prime, input)
 
 
 @with_out

@@ -10,7 +10,7 @@ import numpy as np
 from .._check import broadcast_error
 from ..engine import op
 from ..kernels import gamma as kernel
-from ._operands import arrays, floating, underived, with_out
+from ._operands import arrays, floating, tensors, underived, with_out
 from .elementwise import exp
 from .special import xlogy
 
@@ -21,6 +21,11 @@ def _wide(*operands: Any) -> tuple[list[Any], Any]:
     """Return operands as float64 arrays, and the dtype of the result."""
     made = [floating(a) for a in (arrays(*operands) if len(operands) == 2 else operands)]
     return [a.astype(np.float64) for a in made], made[0].dtype
+
+
+def _two(name: str, input: Any, other: Any) -> tuple[list[Any], Any]:
+    """Return what `_wide` does for two tensors; refuse numbers."""
+    return _wide(*tensors(name, input, other))
 
 
 @op(input=lambda g, input: g * digamma(input))
@@ -110,7 +115,7 @@ def igamma(input: Any, other: Any) -> Any:
     >>> torch.special.gammainc(torch.tensor([1.]), torch.tensor([2.]))     # 1 - e^-2
     tensor([0.8647])
     """
-    (a, x), dtype = _wide(input, other)
+    (a, x), dtype = _two("igamma", input, other)
     return kernel.gammainc(a, x).astype(dtype)
 
 
@@ -123,7 +128,7 @@ def igammac(input: Any, other: Any) -> Any:
     >>> torch.special.gammaincc(torch.tensor([1.]), torch.tensor([2.]))    # e^-2
     tensor([0.1353])
     """
-    (a, x), dtype = _wide(input, other)
+    (a, x), dtype = _two("igammac", input, other)
     return kernel.gammaincc(a, x).astype(dtype)
 
 

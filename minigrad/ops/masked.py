@@ -10,6 +10,7 @@ from .. import _check
 from .._check import broadcast_error
 from .._dtype import dtype_of
 from ..engine import op, wrap
+from ._operands import with_out
 from .choose import masked_fill
 from .shape import reshape
 from .slicing import fill_index
@@ -89,6 +90,24 @@ def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
         return tuple(wrap(i, None) for i in np.nonzero(np.atleast_1d(array)))
     made = wrap(np.argwhere(array).astype(np.int64, copy=False), None)
     return made if out is None else out.copy_(made)
+
+
+@with_out
+def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
+    """Return the indices of the first `size` elements that are not zero; rows of `fill_value` rest.
+
+    >>> import minigrad as torch
+    >>> torch.nonzero_static(torch.tensor([1, 0, 1]), size=3)
+    tensor([[ 0],
+            [ 2],
+            [-1]])
+    """
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    found = np.full((size, input.ndim), fill_value, np.int64)
+    places = np.argwhere(input._data)[:size]
+    found[:len(places)] = places
+    return wrap(found, None)
 
 
 def argwhere(input: Any) -> Any:

@@ -31,8 +31,15 @@ def ndtr(input: Any) -> Any:
     return (erfc_kernel(x.astype(np.float64) / -math.sqrt(2)) / 2).astype(x.dtype)
 
 
-@op(input=lambda g, input, y: g * (exp(input * input * -0.5 - y) / _ROOT_2PI),
-    shown="SpecialLogNdtrBackward0")
+def _log_ndtr_slope(x: Any) -> Any:
+    """Return density / ndtr; far on the left, where both vanish, by the scaled erfc."""
+    far = x < -1
+    near = _where(far, 0.0, x)
+    left = math.sqrt(2 / math.pi) / erfcx(_where(far, x, -1.0) * -math.sqrt(0.5))
+    return _where(far, left, exp(near * near * -0.5) / _ROOT_2PI / ndtr(near))
+
+
+@op(input=lambda g, input: g * _log_ndtr_slope(input), shown="SpecialLogNdtrBackward0")
 def log_ndtr(input: Any) -> Any:
     """Return log(ndtr(input)), exact far out on the left, where ndtr is 0.
 

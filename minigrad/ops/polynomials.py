@@ -15,6 +15,7 @@ from .._check import broadcast_error
 from ..engine import op
 from ..kernels import polynomials as kernel
 from ._operands import arrays, floating, with_out
+from .arithmetic import trunc
 
 
 def _wide(input: Any, n: Any) -> tuple[Any, Any, Any]:
@@ -60,6 +61,13 @@ def _hermite(input: Any, n: Any, scale: float = 2.0) -> Any:
     return kernel.hermite(x, degree, scale).astype(dtype)
 
 
+def _whole(n: Any) -> Any:
+    """Return degrees as whole numbers."""
+    if not hasattr(n, "_data"):
+        return int(n)
+    return trunc(n) if n._data.dtype.kind == "f" else n.long()
+
+
 @with_out
 def chebyshev_polynomial_u(input: Any, n: Any) -> Any:
     """Return Chebyshev's polynomial of the second kind, U_n(cos(a)) = sin((n + 1) a) / sin(a)."""
@@ -69,12 +77,14 @@ def chebyshev_polynomial_u(input: Any, n: Any) -> Any:
 @with_out
 def chebyshev_polynomial_v(input: Any, n: Any) -> Any:
     """Return Chebyshev's polynomial of the third kind, U_n - U_(n-1)."""
+    n = _whole(n)
     return _gegenbauer(input, n, 1.0) - _gegenbauer(input, n - 1, 1.0)
 
 
 @with_out
 def chebyshev_polynomial_w(input: Any, n: Any) -> Any:
     """Return Chebyshev's polynomial of the fourth kind, U_n + U_(n-1)."""
+    n = _whole(n)
     return _gegenbauer(input, n, 1.0) + _gegenbauer(input, n - 1, 1.0)
 
 

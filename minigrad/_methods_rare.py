@@ -1,0 +1,165 @@
+"""The methods of Tensor that few programs call: memory, rare ops, what complex ones would need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._check import sizes
+from ._methods import _inplace
+from .ops import copies, distance, draws, floats, histogram, into, masked
+from .views import storage_of, wrote
+
+
+class RareMethods:
+    """Base of Tensor."""
+
+    _data: Any
+    requires_grad: Any
+
+    # ---- numbers
+    frexp = floats.frexp
+    ldexp = floats.ldexp
+    nextafter = floats.nextafter
+    nextafter_ = _inplace(floats.nextafter)
+    angle = floats.angle
+    isreal = floats.isreal
+
+    def ldexp_(self, other: Any) -> Any:
+        """In-place form of `ldexp`."""
+        return self.mul_(2.0 ** other)
+
+    real = property(floats.real, doc="The tensor itself: it has no imaginary part.")
+    imag = property(floats.imag, doc="Refused: the tensor has no imaginary part.")
+
+    def conj(self) -> Any:
+        """Return the tensor itself: it is its own conjugate."""
+        return self
+
+    conj_physical = conj_physical_ = resolve_conj = resolve_neg = conj
+
+    def is_conj(self) -> bool:
+        """Return False: no tensor is a conjugate view."""
+        return False
+
+    is_neg = is_conj
+
+    # ---- random
+    geometric_ = draws.geometric_
+    cauchy_ = draws.cauchy_
+    log_normal_ = draws.log_normal_
+
+    # ---- writing into parts
+    select_scatter = into.select_scatter
+    slice_scatter = into.slice_scatter
+    diagonal_scatter = into.diagonal_scatter
+    as_strided_scatter = into.as_strided_scatter
+    index_reduce = into.index_reduce
+    fill_diagonal_ = into.fill_diagonal_
+    narrow_copy = copies.narrow_copy
+
+    def index_reduce_(self, dim: int, index: Any, source: Any, reduce: str, *,
+                      include_self: bool = True) -> Any:
+        """In-place form of `index_reduce`."""
+        return self.copy_(into.index_reduce(self.clone(), dim, index, source, reduce,
+                                            include_self=include_self))
+
+    renorm = distance.renorm
+
+    def renorm_(self, p: float, dim: int, maxnorm: float) -> Any:
+        """In-place form of `renorm`."""
+        return self.copy_(distance.renorm(self.clone(), p, dim, maxnorm))
+
+    histogram = histogram.histogram
+    nonzero_static = masked.nonzero_static
+
+    def apply_(self, callable: Callable[[Any], Any]) -> Any:
+        """Replace every element by what a function of one number returns; slow, and no history."""
+        return self._elementwise("apply_", callable)
+
+    def map_(self, tensor: Any, callable: Callable[[Any, Any], Any]) -> Any:
+        """Replace every element by a function of it and of the other tensor's; slow, no history."""
+        return self._elementwise("map_", callable, tensor)
+
+    def map2_(self, x: Any, y: Any, callable: Callable[[Any, Any, Any], Any]) -> Any:
+        """Replace every element by a function of it and of two other tensors'; slow, no history."""
+        return self._elementwise("map2_", callable, x, y)
+
+    def _elementwise(self, name: str, function: Callable[..., Any], *others: Any) -> Any:
+        if self.requires_grad:
+            raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use "
+                               f"var.detach().{name}() instead.")
+        target = self._data
+        columns = [np.broadcast_to(t._data, target.shape).ravel().tolist() for t in (self, *others)]
+        values = [function(*row) for row in zip(*columns, strict=True)]
+        target[...] = np.array(values, target.dtype).reshape(target.shape)
+        wrote(self, name)
+        return self
+
+    # ---- memory
+    def resize_(self, *args: Any, memory_format: Any = None) -> Any:
+        """Give the tensor another shape, in place: its memory read row by row, grown if need be.
+
+        What is new in grown memory is 0; tensors that shared the old memory keep it. Raises
+        RuntimeError on tensors that require grad.
+
+        >>> import minigrad as torch
+        >>> torch.arange(4).resize_(2, 3)
+        tensor([[0, 1, 2],
+                [3, 0, 0]])
+        """
+        if self.requires_grad:
+            raise RuntimeError("cannot resize variables that require grad; use reshape() or "
+                               "detach() it first")
+        shape = tuple(sizes(args))
+        flat = self.untyped_storage().elements(self._data)
+        count = int(np.prod(shape, dtype=np.int64))
+        if count <= flat.size:
+            self._data = flat[:count].reshape(shape)
+        else:
+            grown = np.zeros(count, flat.dtype)
+            grown[:flat.size] = flat
+            self._data = grown.reshape(shape)
+        wrote(self, "resize_")
+        return self
+
+    def resize_as_(self, the_template: Any, *, memory_format: Any = None) -> Any:
+        """Give the tensor the shape of another one, in place: see `resize_`."""
+        return self.resize_(*the_template.shape)
+
+    def set_(self, source: Any = None, storage_offset: int = 0, size: Any = None,
+             stride: Any = None) -> Any:
+        """Let the tensor show the memory of another one; without `source` it becomes empty.
+
+        With size and stride (in elements) it shows that part of the other's memory.
+        """
+        if self.requires_grad:
+            raise RuntimeError("set_: a tensor that requires grad cannot show other memory; detach "
+                               "it, or assign to .data")
+        if source is None:
+            self._data = np.empty(0, self._data.dtype)
+            return self
+        if source._data.dtype != self._data.dtype:
+            raise RuntimeError(f"set_: expected a source of dtype {self.dtype}, but got "
+                               f"{source.dtype}; convert with .to()")
+        shown = source.detach()
+        if size is not None:
+            steps = stride or [int(np.prod(size[k + 1:], dtype=np.int64))
+                               for k in range(len(size))]
+            shown = shown.as_strided(size, steps, storage_offset)
+        self._data, self._storage = shown._data, storage_of(shown)
+        return self
+
+    def new_empty_strided(self, size: Any, stride: Any, **options: Any) -> Any:
+        """Return an unset tensor with this shape and these strides, in this tensor's dtype."""
+        from .ops.fill import empty_strided
+
+        options["dtype"] = options.get("dtype") or self.dtype
+        return empty_strided(size, stride, **options)
+
+    def dim_order(self, ambiguity_check: bool = False) -> tuple[int, ...]:
+        """Return the dimensions from the largest stride to the smallest."""
+        strides = self.stride()
+        return tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
