@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,34 @@ FACTS = json.loads(gzip.decompress(
 def test_printed_tables(table):
     """Character for character what PyTorch prints."""
     assert printed(table) == FACTS[table.__name__]
+
+
+PAGES = {"norms": ("batchnorm", "instancenorm", "normalization"), "dropout": ("dropout",),
+         "activations": ("activation",)}
+ELSEWHERE = {"MultiheadAttention"}  # attention.md
+
+
+def members(page):
+    """Return the layers that a page is about."""
+    names = [name for module in PAGES[page] for name in getattr(torch.nn.modules, module).__all__]
+    return sorted(name for name in names
+                  if name not in ELSEWHERE and not name.startswith(("Sync", "Lazy")))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_link_every_layer_at_the_top(page):
+    """The table before the first section names each layer and links to a section that exists."""
+    text = (Path(__file__).parent.parent.parent / "docs" / f"{page}.md").read_text()
+    top, *sections = re.split(r"^## ", text, flags=re.M)
+    anchors = {re.sub(r"[^\w -]", "", section.split("\n")[0].lower()).replace(" ", "-")
+               for section in sections}
+    links = re.findall(r"\[([^\]]*)\]\(#([^)]*)\)", top)
+    assert {anchor for _, anchor in links} <= anchors
+    linked = " ".join(label for label, _ in links)
+    for name in members(page):
+        family, digit = re.fullmatch(r"(.*?)(\dd)?", name).groups()
+        assert re.search(rf"\b{family}\b|\b{family}\d", linked), name
+        assert not digit or digit in linked, name
 
 
 def outputs(net, x):
