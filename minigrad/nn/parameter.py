@@ -54,6 +54,9 @@ class Parameter(Tensor):
     def __repr__(self) -> str:  # type: ignore[override]
         return "Parameter containing:\n" + super().__repr__()
 
+    def __format__(self, spec: str) -> str:
+        return super().__format__(spec) if spec else repr(self)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:
             copied = wrap(self._data.copy(order="K"), None)
@@ -61,8 +64,13 @@ class Parameter(Tensor):
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        kept = {key: value for key, value in vars(self).items() if not key.startswith("_")}
-        return _rebuild_parameter, (type(self), wrap(self._data, None), self.requires_grad, kept)
+        return _rebuild_parameter, (type(self), wrap(self._data, None), self.requires_grad,
+                                    _public(self))
+
+
+def _public(tensor: Any) -> dict[str, Any]:
+    """Return the attributes that a user set."""
+    return {key: value for key, value in vars(tensor).items() if not key.startswith("_")}
 
 
 def _rebuild_parameter(kind: type[Parameter], data: Tensor, requires_grad: bool,
@@ -76,7 +84,7 @@ class _BufferMeta(type(Tensor)):  # type: ignore[misc]
     """Make `isinstance(t, Buffer)` true for the tensors that `Buffer(...)` returned."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and getattr(instance, "_is_buffer", False)
+        return isinstance(instance, Tensor) and "persistent" in vars(instance)
 
 
 class Buffer(Tensor, metaclass=_BufferMeta):
@@ -98,7 +106,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         made: Any = (empty(0) if data is None else data).detach()
         if data is not None and data.requires_grad:
             made.requires_grad_()
-        made._is_buffer = True
+        made._is_buffer = True  # so that PyTorch knows it in a file; copies keep `persistent` only
         made.persistent = persistent
         return made
 
@@ -237,11 +245,12 @@ class UninitializedTensorMixin:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) not in memo:
-            memo[id(self)] = type(self)(self._wanted, None, self._kind)
+            made = memo[id(self)] = type(self)(self._wanted, None, self._kind)
+            vars(made).update(_public(self))
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return type(self), (self._wanted, None, self._kind)
+        return type(self), (self._wanted, None, self._kind), _public(self)
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc, override]
@@ -277,4 +286,3 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[mis
                  dtype: _dtype.dtype | None = None, persistent: bool = True) -> None:
         super().__init__(requires_grad, device, dtype)
         self.persistent = persistent
-        self._is_buffer = True

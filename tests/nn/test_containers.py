@@ -167,7 +167,7 @@ def test_parameter_dict_or_keeps_the_left_type():
 
 def test_a_refused_parameter_leaves_no_key():
     own = nn.ParameterDict()
-    with pytest.raises(KeyError, match="can.*t contain"):
+    with pytest.raises(KeyError, match=r"can.*t contain"):
         own["a.b"] = torch.ones(1)
     with pytest.raises(TypeError, match="not a string"):
         own[3]

@@ -93,6 +93,9 @@ def test_buffers():
     assert type(m.a) is torch.Tensor
     assert isinstance(m.a, nn.Buffer)
     assert not isinstance(torch.ones(2), nn.Buffer)
+    for twin in (copy.deepcopy(m), pickle.loads(pickle.dumps(m))):
+        assert isinstance(twin.a, nn.Buffer)
+        assert list(twin.state_dict()) == ["a"]
     m.a = torch.zeros(2)
     assert list(m.state_dict()) == ["a"]
 
@@ -189,7 +192,8 @@ def test_cooperative_constructors():
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
 
-    assert Both(1, b=2).seen == ((1,), {"b": 2})
+    both = Both(1, b=2)
+    assert both.seen == copy.deepcopy(both).seen == ((1,), {"b": 2})
 
 
 # ---- walking

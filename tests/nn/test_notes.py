@@ -41,3 +41,30 @@ def test_unregistered_layers_and_foreign_notes():
         "mine",
         "  in net.<Linear>: Linear(in_features=2, out_features=2, bias=True), called with (3,)",
         "  in net: Hidden(), called with (3,)"]
+
+
+@pytest.mark.parametrize("broken", ["extra_repr", "named_modules", "__repr__", "children"])
+def test_a_broken_module_does_not_hide_the_error(broken):
+    """What goes wrong while the notes are written is not what the user must see."""
+    def fail(self, *args, **kwargs):
+        raise KeyError("while printing or walking")
+
+    def forward(self, x):
+        raise ZeroDivisionError("the real error")
+
+    layer = type("Broken", (nn.Module,), {broken: fail, "forward": forward})()
+    for net in (layer, nn.Sequential(layer)):
+        with pytest.raises(ZeroDivisionError, match="the real error"):
+            net(torch.ones(2))
+
+
+def test_arguments_of_any_kind():
+    class Picky(nn.Module):
+        def forward(self, *args, **kwargs):
+            raise ValueError("no")
+
+    picky = Picky()
+    with pytest.raises(ValueError, match="no") as caught:
+        picky(torch.ones(2, 3), [1], None, key=torch.ones(()))
+    assert caught.value.__notes__ == [
+        "  in picky: Picky(), called with (2, 3), list, NoneType, key=()"]

@@ -6,11 +6,13 @@ An error that leaves a module's call ends with lines such as::
       in net: Net, called with (2, 3, 8, 8)
 
 A layer does not know its own path. So each enclosing module writes the notes anew, as if it were
-the outermost: the last one is right.
+the outermost: the last one is right. A module that cannot be printed or walked loses its notes,
+never the error that they belong to.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -29,6 +31,12 @@ class _Trail:
 def annotate(error: Exception, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
              caller: FrameType) -> None:
     """Add one module's call to the error's notes."""
+    with contextlib.suppress(Exception):
+        _annotate(error, module, args, kwargs, caller)
+
+
+def _annotate(error: Exception, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+              caller: FrameType) -> None:
     trail = vars(error).setdefault("_module_trail", _Trail())
     trail.calls.append((module, _shapes(args, kwargs)))
     others = [n for n in getattr(error, "__notes__", ()) if n not in trail.notes]
@@ -43,7 +51,10 @@ def _line(module: Any, shapes: str, root: str, paths: dict[int, str]) -> str:
     path = paths.get(id(module))
     if path is None:  # called by the outermost module, but not registered in it
         path = f"<{type(module).__name__}>"
-    shown = type(module).__name__ if module._modules else repr(module)
+    shown = type(module).__name__
+    if not module._modules:
+        with contextlib.suppress(Exception):
+            shown = repr(module)
     return f"  in {root}{'.' if path else ''}{path}: {shown}, called with {shapes}"
 
 

@@ -72,13 +72,7 @@ class Module(Convert, State, CallHooks):
             got = f"'{next(iter(kwargs))}'" if kwargs else f"{len(args)} positional argument(s)"
             raise TypeError(f"{type(self).__name__}.__init__() got {got}: Module's own takes none "
                             f"(call_super_init = True passes them to the next base class)")
-        vars(self).update(
-            training=True, _parameters={}, _buffers={}, _non_persistent_buffers_set=set(),
-            _backward_pre_hooks={}, _backward_hooks={}, _forward_hooks={},
-            _forward_hooks_with_kwargs={}, _forward_hooks_always_called={},
-            _forward_pre_hooks={}, _forward_pre_hooks_with_kwargs={}, _state_dict_hooks={},
-            _state_dict_pre_hooks={}, _load_state_dict_pre_hooks={},
-            _load_state_dict_post_hooks={}, _modules={}, _is_full_backward_hook=None)
+        _start(self)
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
@@ -178,7 +172,7 @@ class Module(Convert, State, CallHooks):
         return sorted(name for name in names if not name[0].isdigit())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Module.__init__(self)  # what an older pickle may lack
+        _start(self)  # what an older pickle may lack
         self.__dict__.update(state)
 
     # ---- registering
@@ -255,6 +249,16 @@ class Module(Convert, State, CallHooks):
             return f"{self._get_name()}({extra})"
         lines += [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _start(module: Module) -> None:
+    """Make the places for what a module registers."""
+    vars(module).update(
+        training=True, _parameters={}, _buffers={}, _non_persistent_buffers_set=set(),
+        _backward_pre_hooks={}, _backward_hooks={}, _is_full_backward_hook=None, _forward_hooks={},
+        _forward_hooks_with_kwargs={}, _forward_hooks_always_called={}, _forward_pre_hooks={},
+        _forward_pre_hooks_with_kwargs={}, _state_dict_hooks={}, _state_dict_pre_hooks={},
+        _load_state_dict_pre_hooks={}, _load_state_dict_post_hooks={}, _modules={})
 
 
 def indented(text: str) -> str:
