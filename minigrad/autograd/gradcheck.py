@@ -1,15 +1,14 @@
-"""`gradcheck` and `gradgradcheck`: compare derivatives with finite differences.
+"""`gradcheck` and `gradgradcheck`: PyTorch's checks, with PyTorch's tolerances.
 
-For every element x_i of every input, central differences give one row of the Jacobian,
-(f(x + eps e_i) - f(x - eps e_i)) / (2 eps); for every element of every output, backward gives one
-column. The two matrices must agree: |numeric - analytic| <= atol + rtol * |numeric|.
+`testing.check_gradients` needs no tolerances; it also explains what is found to be wrong here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from .. import _random, engine
 from ..engine import wrap
 from ..modes import enable_grad
+from ._jacobians import Problem, Row, wrong_entries
 
 ndarray = np.ndarray
 
@@ -27,19 +27,6 @@ class GradcheckError(RuntimeError):
     def __init__(self, report: Any) -> None:
         super().__init__(str(report))
         self.report = report
-
-
-@dataclass
-class _Problem:
-    """One function to check: the call, the tensors to vary with their names, and how they vary."""
-
-    call: Callable[[], list[Any]]
-    leaves: list[Any]
-    names: list[str]
-    title: str
-    eps: float
-    atol: float
-    rtol: float
 
 
 def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5,
@@ -53,10 +40,12 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
     `func` is a function of the inputs or a `Module`. A module's parameters are checked as well, and
     its buffers, its training mode and the random generator are put back; every call draws the same
     random numbers, so a dropout mask is held. Inputs to check: float64 tensors that require grad.
-    `fast_mode` compares along one random direction of each input only. Modes of forward
-    differentiation, batched gradients and masked (sparse) inputs raise NotImplementedError.
+    An analytic value between the one-sided derivatives at a kink is right. `fast_mode` compares
+    along one random direction of each input first. Modes of forward differentiation, batched
+    gradients and masked (sparse) inputs raise NotImplementedError.
 
-    Raises GradcheckError with a report of the wrong elements (False with `raise_exception=False`).
+    Raises GradcheckError; its `.report` is that of `testing.check_gradients`, with the likely bug
+    (False with `raise_exception=False`).
 
     >>> import minigrad as torch
     >>> x = torch.rand(3, dtype=torch.float64, requires_grad=True)
@@ -74,13 +63,11 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     with preserved(func, inputs):
         problem = _problem(func, inputs, eps, atol, rtol)
-        try:
-            _check(problem, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode)
-        except GradcheckError:
-            if raise_exception:
-                raise
-            return False
-    return True
+        rows = wrong_entries(problem, nondet_tol, check_undefined_grad, check_grad_dtypes,
+                             fast_mode)
+    if rows and raise_exception:
+        raise GradcheckError(_report(func, inputs, problem, rows, sys._getframe(1)))
+    return not rows
 
 
 def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *,
@@ -180,7 +167,7 @@ def preserved(func: Any, inputs: Sequence[Any]) -> Iterator[None]:
             buffer._data[...] = values
 
 
-def _problem(func: Any, inputs: Sequence[Any], eps: float, atol: float, rtol: float) -> _Problem:
+def _problem(func: Any, inputs: Sequence[Any], eps: float, atol: float, rtol: float) -> Problem:
     """Collect what to vary; wrap `func` so that each call starts from the same state."""
     leaves, names = [], []
     for k, t in enumerate(inputs):
@@ -216,156 +203,30 @@ def _problem(func: Any, inputs: Sequence[Any], eps: float, atol: float, rtol: fl
         with enable_grad():
             return _tensors(func(*inputs))
 
-    return _Problem(call, leaves, names, _title(func), eps, atol, rtol)
+    return Problem(call, leaves, names, _title(func), eps, atol, rtol)
 
 
-def _values(problem: _Problem, count: int) -> list[ndarray]:
-    made = problem.call()[:count]
-    return [np.array(t._data, np.float64).reshape(-1) for t in made]
+def _report(func: Any, inputs: Sequence[Any], problem: Problem, rows: list[Row],
+            frame: FrameType) -> Any:
+    """Return the report of `check_gradients`, or one of the rows if that one finds nothing."""
+    from ..testing import Failure, GradcheckReport, check_gradients
+    from ..testing.reproduce import gradcheck_line
 
-
-def _numeric(problem: _Problem, leaf: Any, count: int) -> Iterator[tuple[int, list[ndarray]]]:
-    """Yield for each element of a leaf the derivatives of all outputs by it."""
-    data, eps = leaf._data, problem.eps
-    for i in range(data.size):
-        at = np.unravel_index(i, data.shape)
-        kept = data[at]
-        try:
-            data[at] = kept + eps
-            up = _values(problem, count)
-            data[at] = kept - eps
-            down = _values(problem, count)
-        finally:
-            data[at] = kept
-        yield i, [(a - b) / (2 * eps) for a, b in zip(up, down, strict=True)]
-
-
-def _analytic(problem: _Problem, out_index: int, weights: ndarray) -> list[ndarray]:
-    """Return the gradients of sum(output * weights) by all leaves, zeros where there is none."""
-    from . import grad
-
-    out = problem.call()[out_index]
-    found: Sequence[Any] = [None] * len(problem.leaves)
-    if out.requires_grad:
-        cotangent = wrap(weights.reshape(out._data.shape).astype(out._data.dtype), None)
-        found = grad(out, problem.leaves, cotangent, allow_unused=True)
-    return [np.zeros(t._data.shape) if g is None else g._data
-            for g, t in zip(found, problem.leaves, strict=True)]
-
-
-def _check(problem: _Problem, nondet_tol: float, undefined: bool, dtypes: bool,
-           fast: bool) -> None:
-    outputs = [t for t in problem.call() if t._data.dtype.kind == "f"]
-    if not outputs:
-        raise ValueError(f"gradcheck: {problem.title} returned no floating point tensor")
-    count = len(outputs)
-    rng = np.random.default_rng(0)
-    first = [np.array(t._data) for t in problem.call()[:count]]
-    for k, (a, b) in enumerate(zip(first, problem.call(), strict=False)):
-        if not np.allclose(a, b._data, rtol=0, atol=nondet_tol, equal_nan=True):
-            raise GradcheckError(f"gradcheck FAILED  {problem.title}: output {k} differs between "
-                                 f"two equal calls by up to {np.abs(a - b._data).max():.3g}; a "
-                                 f"random number that no generator of minigrad makes?")
-    compare = _compare_direction if fast else _compare_all
-    rows = compare(problem, outputs, rng)
-    if rows:
-        raise GradcheckError(_report(problem, rows))
-    _check_backward(problem, outputs, rng, nondet_tol, undefined, dtypes)
-
-
-def _check_backward(problem: _Problem, outputs: list[Any], rng: Any, nondet_tol: float,
-                    undefined: bool, dtypes: bool) -> None:
-    """Check that backward repeats itself, keeps dtypes, and takes absent gradients as zeros."""
-    from . import grad
-
-    weights = [rng.standard_normal(t._data.shape) for t in outputs]
-    once = _analytic(problem, 0, weights[0])
-    again = _analytic(problem, 0, weights[0])
-    for name, a, b, leaf in zip(problem.names, once, again, problem.leaves, strict=True):
-        if not np.allclose(a, b, rtol=0, atol=nondet_tol, equal_nan=True):
-            raise GradcheckError(f"gradcheck FAILED  {problem.title}: Backward is not reentrant: "
-                                 f"two equal backward passes give gradients of {name} that differ "
-                                 f"by up to {np.abs(a - b).max():.3g}")
-        if dtypes and a.dtype != leaf._data.dtype and np.any(a):
-            raise GradcheckError(f"gradcheck FAILED  {problem.title}: the gradient of {name} is "
-                                 f"{a.dtype}, the input is {leaf._data.dtype}")
-    if undefined and len(outputs) > 1:
-        made = problem.call()[:len(outputs)]
-        recorded = [k for k, t in enumerate(made) if t.requires_grad]
-        if 0 not in recorded:
-            return
-        zeros = [np.zeros_like(t._data) if k else weights[0] for k, t in enumerate(made)]
-        full = grad([made[k] for k in recorded], problem.leaves,
-                    [wrap(zeros[k].astype(made[k]._data.dtype), None) for k in recorded],
-                    allow_unused=True)
-        for name, g, a in zip(problem.names, full, once, strict=True):
-            if not np.allclose(0 if g is None else g._data, a, equal_nan=True):
-                raise GradcheckError(f"gradcheck FAILED  {problem.title}: the gradient of {name} "
-                                     f"depends on whether unused outputs get zeros or nothing "
-                                     f"(undefined gradients)")
-
-
-Row = tuple[str, str, tuple[int, ...], float, float]
-
-
-def _wrong(analytic: ndarray, numeric: ndarray, problem: _Problem) -> ndarray:
-    return ~np.isclose(analytic, numeric, rtol=problem.rtol, atol=problem.atol, equal_nan=True)
-
-
-def _compare_all(problem: _Problem, outputs: list[Any], rng: Any) -> list[Row]:
-    """Compare the whole Jacobians; return one row per wrong element."""
-    rows: list[Row] = []
-    analytic = [[_analytic(problem, k, one) for one in np.eye(max(t._data.size, 0))]
-                for k, t in enumerate(outputs)]
-    for j, leaf in enumerate(problem.leaves):
-        for i, numeric in _numeric(problem, leaf, len(outputs)):
-            at = tuple(int(a) for a in np.unravel_index(i, leaf._data.shape))
-            for k, out in enumerate(outputs):
-                exact = np.array([grads[j][at] for grads in analytic[k]], np.float64)
-                for m in np.nonzero(_wrong(exact, numeric[k], problem))[0]:
-                    place = tuple(int(a) for a in np.unravel_index(m, out._data.shape))
-                    rows.append((f"{problem.names[j]} {list(at)}", f"output {k} {list(place)}", at,
-                                 float(exact[m]), float(numeric[k][m])))
-    return rows
-
-
-def _compare_direction(problem: _Problem, outputs: list[Any], rng: Any) -> list[Row]:
-    """Compare u . J . v for one random u per output and v per input (fast_mode)."""
-    rows: list[Row] = []
-    weights = [rng.standard_normal(t._data.size) for t in outputs]
-    analytic = [_analytic(problem, k, w) for k, w in enumerate(weights)]
-    for j, leaf in enumerate(problem.leaves):
-        way = rng.standard_normal(leaf._data.shape)
-        way /= max(float(np.linalg.norm(way)), 1e-30)
-        kept = leaf._data.copy()
-        try:
-            leaf._data[...] = kept + problem.eps * way
-            up = _values(problem, len(outputs))
-            leaf._data[...] = kept - problem.eps * way
-            down = _values(problem, len(outputs))
-        finally:
-            leaf._data[...] = kept
-        for k, w in enumerate(weights):
-            numeric = float(w @ (up[k] - down[k])) / (2 * problem.eps)
-            exact = float((analytic[k][j] * way).sum())
-            if _wrong(np.array(exact), np.array(numeric), problem):
-                rows.append((f"{problem.names[j]} (random direction)", f"output {k} (weighted)", (),
-                             exact, numeric))
-    return rows
-
-
-def _report(problem: _Problem, rows: list[Row]) -> str:
-    """Lay the wrong elements out as a table, the largest errors first."""
-    rows = sorted(rows, key=lambda r: -abs(np.nan_to_num(r[3] - r[4], nan=np.inf)))
-    lines = [f"gradcheck FAILED  {problem.title}   ({len(rows)} wrong derivatives; eps "
-             f"{problem.eps:g}, atol {problem.atol:g}, rtol {problem.rtol:g})",
-             f" {'derivative of':<22} {'by':<28} {'analytic':>13} {'numeric':>13} {'ratio':>9}"]
-    for by, of, _, exact, numeric in rows[:10]:
-        ratio = f"{exact / numeric:.4g}" if numeric else "-"
-        lines.append(f" {of:<22} {by:<28} {exact:>13.6g} {numeric:>13.6g} {ratio:>9}")
+    title = problem.title
+    if rows[0].kind == "mismatch":
+        with contextlib.suppress(Exception):
+            report = check_gradients(func, *inputs)
+            report.title = title
+            if not report.ok:
+                report.reproduce = gradcheck_line(frame, report.reproduce)
+                return report
+    report = GradcheckReport(title)
+    report.failures = [Failure(r.name, r.index, r.output, r.analytic, r.numeric, r.kind,
+                               r.text or "outside of eps, atol, rtol") for r in rows[:10]]
     if len(rows) > 10:
-        lines.append(f" ... and {len(rows) - 10} more")
-    checked = ", ".join(f"{n} ({t._data.size})" for n, t in zip(problem.names, problem.leaves,
-                                                                  strict=True))
-    lines.append(f" checked: {checked}")
-    return "\n".join(lines)
+        report.notes.append(f"and {len(rows) - 10} more wrong derivatives")
+    if rows[0].kind == "mismatch":
+        report.notes.append(f"eps {problem.eps:g}, atol {problem.atol:g}, rtol {problem.rtol:g}")
+    report.checked = {name: leaf._data.size
+                      for name, leaf in zip(problem.names, problem.leaves, strict=True)}
+    return report

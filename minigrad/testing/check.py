@@ -312,7 +312,10 @@ class Check:
                 report.failures += name_causes(self.probe, j, found, wrong, subject)
             for v in found.kinks[:4]:
                 if v.kind == "kink":
-                    entry = locate(self.probe, v)
+                    entry: Any = locate(self.probe, v)
+                    if not min(entry.left, entry.right) <= entry.analytic <= max(
+                            entry.left, entry.right):
+                        entry = v  # valid for the weighted sum of the outputs
                     report.notes.append(
                         f"{name} {_at(subject.points[j], v.i)} sits on a kink: left "
                         f"{entry.left:.4g}, right {entry.right:.4g}, analytic "

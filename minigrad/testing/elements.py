@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .numeric import LONGER, LONGEST, SHORTER, SHORTEST, Slope
+from .numeric import LONGER, LONGEST, SHORTER, SHORTEST, Slope, slope
 from .probe import Probe
 
 Array = np.ndarray[Any, Any]
@@ -56,16 +56,62 @@ def judge(probe: Probe, j: int, i: int) -> Verdict:
         doubt = max(found.doubt(w) / abs(unit) for w in probe.weights)
         if best is None or doubt < best[0]:
             best = (doubt, 0.0, unit, found)
-        if verdict.kind in ("wrong", "kink", "bad kink", "nan", "edge") or (
-                verdict.kind == "fine"):
+        if verdict.kind == "bad kink" and _limiting(probe, verdict, analytic):
+            verdict.kind = "kink"
+        if verdict.kind != "unclear" and not (verdict.kind in ("wrong", "bad kink") and not (
+                _confirmed(probe, verdict, step))):
             return verdict
         step *= SHORTER if doubt > 30 * _floor(probe, found) / abs(unit) else LONGER
     if best is None:
         return one_sided(probe, j, i, analytic)
     verdict = _verdict(probe, j, i, analytic, best[3], best[2])
-    if verdict.kind == "unclear":
-        verdict.kind = "fine"
+    if verdict.kind != "kink":
+        verdict.kind = "fine"  # nothing that a second step confirms
     return verdict
+
+
+def _confirmed(probe: Probe, verdict: Verdict, step: float) -> bool:
+    """Whether a shorter step says the same, where the first one is not clear by itself."""
+    gap = abs(verdict.analytic - verdict.numeric)
+    assert verdict.slope is not None
+    clear = gap > 100 * verdict.slope.doubt(verdict.weights) / abs(verdict.unit)
+    if clear and verdict.j not in probe.coarse:
+        return True
+    way = np.zeros(probe.points[verdict.j].shape)
+    way.flat[verdict.i] = 1.0
+    deltas, found = probe.measure({verdict.j: way}, step / 8, full=True)
+    unit = float(deltas[verdict.j].flat[verdict.i])
+    if found is None or not unit:
+        return False
+    numeric = found.along(verdict.weights) / unit
+    return abs(numeric - verdict.numeric) < 0.3 * gap
+
+
+def _limiting(probe: Probe, verdict: Verdict, analytic: Array) -> bool:
+    """Whether the gradient is that of points nearby where ties are broken by the index.
+
+    Any limit of gradients is right at a kink: a stable sort of equal numbers has such a gradient.
+    """
+    j, i = verdict.j, verdict.i
+    x = probe.points[j]
+    if x.size > 1000:
+        return False
+    for sign in (1.0, -1.0):
+        apart = sign * 1e-3 * probe.scales[j] / x.size
+        delta = np.zeros(x.shape)
+        delta.flat[i] = abs(apart) / 32
+        base = x + apart * (1 + np.arange(x.size)).reshape(x.shape)
+
+        def along(times: float, base: Array = base, delta: Array = delta) -> Array:
+            return probe.subject.values([base + times * delta if k == j else p
+                                         for k, p in enumerate(probe.points)])
+
+        found = slope(along, along(0.0), probe.subject.eps, full=False)
+        if found is not None:
+            numeric = probe.weights @ found.value / float(delta.flat[i])
+            if np.allclose(numeric, analytic, rtol=2e-2, atol=1e-6 * np.abs(analytic).max()):
+                return True
+    return False
 
 
 def _floor(probe: Probe, found: Slope) -> float:
@@ -90,7 +136,7 @@ def _verdict(probe: Probe, j: int, i: int, analytic: Array, found: Slope, unit: 
             return made
         if gap > limit:
             jump = abs(right - left)
-            if jump > max(2 * gap * 0.49, 20 * doubt / 8) and jump > 1e-3 * max(size, gap):
+            if jump > max(5 * doubt, 1e-2 * max(abs(left), abs(right))):
                 between = (min(left, right) - 1e-3 * jump - limit <= made.analytic
                            <= max(left, right) + 1e-3 * jump + limit)
                 made.kind = "kink" if between else "bad kink"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,23 @@ class Entry:
     numeric: float
     left: float
     right: float
+
+
+def _one(probe: Probe, k: int) -> Array:
+    weights = np.zeros(probe.here.size)
+    weights[k] = 1.0
+    return weights
+
+
+def _only_user(probe: Probe, verdict: Verdict, off: Callable[[Array], tuple[float, float, float]],
+               whole: float) -> int | None:
+    """Return the output that depends most on the element, if it explains the whole difference."""
+    assert verdict.slope is not None
+    k = int(np.argmax(np.abs(verdict.weights * verdict.slope.value)))
+    if not verdict.weights[k] or not np.isfinite(whole):
+        return None
+    part = off(_one(probe, k))[2] * verdict.weights[k]
+    return k if abs(part - whole) <= 1e-3 * abs(whole) else None
 
 
 def locate(probe: Probe, verdict: Verdict) -> Entry:
@@ -45,7 +63,10 @@ def locate(probe: Probe, verdict: Verdict) -> Entry:
         return analytic, numeric, (analytic - numeric) * abs(unit)
 
     places = np.flatnonzero(verdict.weights)
-    whole = off(verdict.weights)[2]
+    whole = (verdict.analytic - verdict.numeric) * abs(unit)
+    likely = _only_user(probe, verdict, off, whole)
+    if likely is not None:
+        places = np.array([likely])
     while places.size > 1:
         half = places[:places.size // 2]
         weights = np.zeros(probe.here.size)
@@ -58,10 +79,8 @@ def locate(probe: Probe, verdict: Verdict) -> Entry:
     k = int(places[0]) if places.size else -1
     if k < 0:
         return plain
-    one = np.zeros(probe.here.size)
-    one[k] = 1.0
-    analytic, numeric, gap = off(one)
-    if np.isfinite(gap) and abs(gap) <= 4 * slope.doubt(one):
+    analytic, numeric, gap = off(_one(probe, k))
+    if np.isfinite(gap) and abs(gap) <= 4 * slope.doubt(_one(probe, k)):
         return plain
     left, right = float(slope.left[k]) / unit, float(slope.right[k]) / unit
     if unit < 0:

@@ -19,9 +19,9 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Along = Callable[[float], Array]  # multiple of δ -> outputs
 
-FIRST = 1e-3  # the first step to try, relative to the scale of the input
-SHORTER, LONGER = 1 / 32, 32.0
-SHORTEST, LONGEST = 1e-11, 4.0
+FIRST = 2e-4  # the first step to try, relative to the scale of the input
+SHORTER, LONGER = 1 / 64, 64.0
+SHORTEST, LONGEST = 1e-13, 4.0
 GOAL = 2e-7  # error wanted, relative to the root mean square of the gradient of single elements
 
 

@@ -91,7 +91,7 @@ class Probe:
                 best = (quality, step, deltas, found)
             if quality <= GOAL:
                 break
-            if not better and best is not None and not noisy and len(tried) > 2:
+            if not better and best is not None and best[0] < 0.1 and not noisy and len(tried) > 2:
                 break
             step = min(tried) * SHORTER if not noisy else max(tried) * LONGER
         if best is None:

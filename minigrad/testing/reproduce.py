@@ -47,3 +47,19 @@ def reproduce_line(frame: FrameType, fn: Any, inputs: tuple[Any, ...], order: in
         function = "minigrad.testing.check_gradients"
         parts = variable_names(frame, (fn, *inputs)) + ([f"order={order}"] if order != 1 else [])
     return f"{function}({', '.join([*parts, f'seed={seed}'])}"
+
+
+def gradcheck_line(frame: FrameType, line: str) -> str:
+    """Return the line for a call of `gradcheck` in the caller's words; "" if they are not known.
+
+    For `gradgradcheck`, whose function of gradients has no name, there is none.
+    """
+    found = call_text(frame, "gradcheck")
+    if found is None or "gradgradcheck" in found[0] or len(found[1]) < 2:
+        return ""
+    function, inputs = found[1][:2]
+    only = line[line.index(", seed="):]
+    star = inputs if inputs.startswith(("(", "[")) else f"({inputs},)"
+    given = f"*{star}" if star == inputs else (
+        f"*({inputs} if isinstance({inputs}, (tuple, list)) else {star})")
+    return f"minigrad.testing.check_gradients({function}, {given}{only}"

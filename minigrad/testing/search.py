@@ -35,6 +35,12 @@ class _Node:
     compared: Compared
 
 
+def _urgency(node: _Node) -> tuple[bool, int, float]:
+    """Clear cases before doubtful ones; small nodes first, so that the search goes deep."""
+    off = node.compared.significance
+    return (True, node.lo - node.hi, off) if off > 3 else (False, 0, off)
+
+
 def search(probe: Probe, j: int, deltas: dict[int, Array], slope: Slope,
            already: Found | None = None) -> Found:
     """Find the elements of input j that make the derivative along a displacement differ."""
@@ -51,11 +57,11 @@ class _Search:
         self.start = _Node(0, self.places.size, probe.compare({j: delta}, slope))
 
     def run(self) -> Found:
-        """Split the node that is furthest off, until the rest is explained."""
+        """Split nodes that are off, small ones first, until the rest is explained."""
         nodes = [self.start]
         found = self.found
         while nodes and not found.more:
-            nodes.sort(key=lambda node: node.compared.significance)
+            nodes.sort(key=_urgency)
             node = nodes.pop()
             if node.compared.significance <= 1:
                 break
