@@ -84,6 +84,11 @@ class Shape(NamedTuple):
         turned = self.by_time(arrays).transpose(1, 0, 2)
         return turned.reshape(len(turned), -1) if self.mask is None else turned[:, self.mask]
 
+    def listed(self, arrays: Array) -> Array:
+        """Return (T, K, N) as (samples, K), in the order of time."""
+        turned = self.by_time(arrays).transpose(0, 2, 1)
+        return turned.reshape(-1, turned.shape[2]) if self.mask is None else turned[self.mask]
+
     def start(self, first: Array | None, into: Array) -> None:
         """Write the first states (N, K) to the steps of `into` (T, K, N) at which samples begin."""
         counts = [into.shape[2]] if self.counts is None else self.counts
@@ -107,6 +112,8 @@ class Run(NamedTuple):
     steps: Array
     gates: Array  # (T, blocks, H, N); an LSTM's has one block more, and one step: the cell before
     outer: Array | None  # (T, H, N): tanh of the cell (LSTM) or the new state n (GRU)
+    terms: Array | None  # (T, 2, H, N), LSTM: i g and f c, the terms of the cell
+    raw: Array | None  # (T, H, N), LSTM: o tanh(c), which is the state where no projection follows
 
 
 def shape_of(counts: Sequence[int] | None, reverse: bool) -> Shape:
@@ -189,7 +196,9 @@ def forward(mode: str, x: Array, h0: Array | None, c0: Array | None, w: Weights,
     gates = np.empty((length + more, cell.blocks + more, hidden, batch), kind)
     pre = gates[:length, :cell.blocks].reshape(length, cell.blocks * hidden, batch)
     outer = np.empty((length, hidden, batch), kind) if cell.gates > 1 else None
-    run = Run(shape, steps, gates, outer)
+    terms = np.empty((length, 2, hidden, batch), kind) if more else None
+    raw = np.empty((length, hidden, batch), kind) if w.hr is not None else states[1:]
+    run = Run(shape, steps, gates, outer, terms, raw if more else None)
     product, weights, rows = _product(shape, joined, steps, inputs, pre)
     each = shape.each
     taken = (each(rows[:-1]), each(pre), each(states[1:]))
@@ -207,16 +216,14 @@ def forward(mode: str, x: Array, h0: Array | None, c0: Array | None, w: Weights,
 
 def _lstm(run: Run, product: Any, weights: Array, taken: Any, projection: Array | None) -> None:
     """c' = f c + i g; h' = o tanh(c'), or the projection of it."""
-    gates, shape, each = run.gates, run.shape, run.shape.each
+    gates, each = run.gates, run.shape.each
     now = gates[:-1]
     half = np.array(0.5, gates.dtype)
-    parts = np.empty((2, *gates.shape[2:]), gates.dtype)
-    raw = np.empty(gates.shape[2:], gates.dtype)
     # blocks o i f g c, so that o i f are neighbours, and i f and their factors g c
     for x, a, h, o_i_f, i_f, g_c, ig_fc, c, tanh_c, o, r in zip(
-            *taken, each(now[:, :3]), each(now[:, 1:3]), each(now[:, 3:]), shape.same(parts),
-            each(gates[1:, 4]), each(run.outer), each(now[:, 0]),  # type: ignore[arg-type]
-            shape.same(raw), strict=False):
+            *taken, each(now[:, :3]), each(now[:, 1:3]), each(now[:, 3:]),
+            each(run.terms), each(gates[1:, 4]), each(run.outer),  # type: ignore[arg-type]
+            each(now[:, 0]), each(run.raw), strict=False):  # type: ignore[arg-type]
         product(weights, x, a)
         np.tanh(a, a)
         np.multiply(o_i_f, half, o_i_f)
@@ -224,10 +231,9 @@ def _lstm(run: Run, product: Any, weights: Array, taken: Any, projection: Array 
         np.multiply(i_f, g_c, ig_fc)
         np.add(ig_fc[0], ig_fc[1], c)
         np.tanh(c, tanh_c)
-        if projection is None:
-            np.multiply(o, tanh_c, h)
-        else:
-            np.matmul(projection, np.multiply(o, tanh_c, r), h)
+        np.multiply(o, tanh_c, r)
+        if projection is not None:
+            np.matmul(projection, r, h)
 
 
 def _gru(run: Run, product: Any, weights: Array, taken: Any, states: Array) -> None:

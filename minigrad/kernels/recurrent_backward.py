@@ -45,7 +45,7 @@ def backward(mode: str, run: Run, dy: Array | None, dh: Array, dc: Array | None,
         dx = flat[:len(weights)].T @ weights.astype(kind, copy=False)
         dx = dx.reshape(length, batch, inputs) if shape.mask is None else dx
     if any(needs[3:7]):
-        grads = _split(cell, flat @ shape.flat(run.steps[:-1]).T, w, needs[3:7])
+        grads = _split(cell, flat @ shape.listed(run.steps[:-1]), w, needs[3:7])
     return [dx, dh.T, None if dc is None else dc.T, *grads, d_hr]
 
 
@@ -67,19 +67,19 @@ def _lstm(run: Run, dys: Array, dh: Array, dc: Array, back: Array,
     # d_o = dh tanh(c) o(1 - o);  dc += dh o (1 - tanh(c)^2);  d_i = dc g i(1 - i);
     # d_f = dc c_before f(1 - f);  d_g = dc i (1 - g^2);  dc_before = dc f;
     # dh_before = W_hh^T (d_o d_i d_f d_g).  Projected, h = R r: dr = R^T dh, dR = sum dh r^T
-    shape, gates, tanh_c = run.shape, run.gates[:-1], run.outer
+    # Forward kept i g, f c_before and h (or r), so d_i = dc (i g)(1 - i), d_g = dc (i - (i g) g) ...
+    shape, gates = run.shape, run.gates[:-1]
+    tanh_c, terms, raw = run.outer, run.terms, run.raw
     length, hidden, batch = tanh_c.shape  # type: ignore[union-attr]
     kind = dh.dtype
     d = np.empty((length, 5, hidden, batch), kind)  # o i f g, and what dc gets from dh
     np.subtract(1, gates[:, :3], out=d[:, :3])
-    d[:, :3] *= gates[:, :3]
-    d[:, 0] *= tanh_c
-    d[:, 1:3] *= gates[:, 3:]  # by g and c_before
-    np.multiply(gates[:, 3], gates[:, 3], out=d[:, 3])
-    np.multiply(tanh_c, tanh_c, out=d[:, 4])  # type: ignore[arg-type]
-    np.subtract(1, d[:, 3:], out=d[:, 3:])
-    d[:, 3] *= gates[:, 1]
-    d[:, 4] *= gates[:, 0]
+    d[:, 0] *= raw
+    d[:, 1:3] *= terms
+    np.multiply(terms[:, 0], gates[:, 3], out=d[:, 3])  # type: ignore[index]
+    np.subtract(gates[:, 1], d[:, 3], out=d[:, 3])
+    np.multiply(raw, tanh_c, out=d[:, 4])  # type: ignore[arg-type]
+    np.subtract(gates[:, 0], d[:, 4], out=d[:, 4])
     sums = d[:, :4].reshape(length, 4 * hidden, batch)
     product = np.dot if shape.counts is None else np.matmul
     kept = down = None
@@ -102,7 +102,7 @@ def _lstm(run: Run, dys: Array, dh: Array, dc: Array, back: Array,
         product(back, a, now_h)
     if kept is None:
         return sums, None
-    return sums, shape.flat(kept) @ shape.flat(gates[:, 0] * tanh_c).T
+    return sums, shape.flat(kept) @ shape.listed(raw)  # type: ignore[arg-type]
 
 
 def _gru(run: Run, dys: Array, dh: Array, back: Array, before: Array) -> Array:

@@ -163,6 +163,7 @@ def _check_arrays(mode: str, x: ndarray, hx: Any, cx: Any, w: kernels.Weights, b
                            f"{w.ih.shape[-1]}, the columns of w_ih {w.ih.shape}")
     lead = (1, batch) if alone else (batch,)
     rows = gates * hidden
+    _check.floats(mode, x)
     for name, value, wanted in (
             ("hx", hx, (*lead, features)), ("cx", cx, (*lead, hidden)),
             ("w_hh", w.hh, (rows, features)), ("b_ih", w.b_ih, (rows,)),
@@ -178,7 +179,6 @@ def _check_arrays(mode: str, x: ndarray, hx: Any, cx: Any, w: kernels.Weights, b
     if w.hr is None and features != hidden:
         raise RuntimeError(f"{mode}: w_hh has {features} columns, but there are {hidden} hidden "
                            f"features and no projection")
-    _check.floats(mode, x)
 
 
 # ------------------------------------------------------------------------- layers and directions
