@@ -18,7 +18,7 @@ class Upsample(Module):
     (as image libraries), 'area' (averages), 'linear' (1-D), 'bilinear', 'bicubic' (2-D) or
     'trilinear' (3-D); align_corners: True keeps the corner values (for the linear and cubic modes
     only), default False; recompute_scale_factor: compute the scale anew from the rounded size.
-    Pitfall: to shrink images use interpolate(antialias=True) or 'area'; the other modes skip pixels.
+    Pitfall: to shrink images use interpolate(antialias=True) or 'area'; other modes skip pixels.
 
     >>> import minigrad as torch
     >>> torch.nn.Upsample(scale_factor=2)(torch.tensor([[[1., 2.]]]))
