@@ -233,8 +233,9 @@ def test_own_module():
         cls_to_become = nn.Identity
 
     named = Named()
-    named(torch.ones(1))
+    assert named(torch.ones(1)).item() == 2  # the first call is still the lazy class's
     assert type(named) is nn.Identity
+    assert named(torch.ones(1)).item() == 1
 
     class Forgetful(Scale):
         def initialize_parameters(self, x):

@@ -322,7 +322,7 @@ def test_names_of_the_inner_modules():
     """Classes and functions stand where PyTorch has them."""
     from minigrad.nn.modules.activation import MultiheadAttention
     from minigrad.nn.modules.batchnorm import _BatchNorm
-    from minigrad.nn.modules.conv import _ConvNd
+    from minigrad.nn.modules.conv import _ConvNd, _ConvTransposeNd
     from minigrad.nn.modules.instancenorm import _InstanceNorm
     from minigrad.nn.modules.linear import NonDynamicallyQuantizableLinear
     from minigrad.nn.modules.loss import _Loss, _WeightedLoss
@@ -331,7 +331,9 @@ def test_names_of_the_inner_modules():
     from minigrad.optim.optimizer import Optimizer
 
     assert isinstance(nn.BatchNorm2d(1), _BatchNorm)
-    assert isinstance(nn.ConvTranspose1d(1, 1, 1), _ConvNd)
+    assert isinstance(nn.ConvTranspose1d(1, 1, 1), _ConvTransposeNd)
+    assert issubclass(_ConvTransposeNd, _ConvNd)
+    assert M._addindent("a\nb", 3) == "a\n   b"
     assert isinstance(nn.InstanceNorm1d(1), _InstanceNorm)
     assert isinstance(nn.NLLLoss(), _WeightedLoss)
     assert issubclass(_WeightedLoss, _Loss)

@@ -200,6 +200,7 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     """Run forward with everything that is hooked to it."""
     done: set[int] = set()
     given, result = args, None
+    forward = module.forward  # a lazy module changes its class in a hook
     try:
         given, kwargs = _run_pre_hooks(module, args, kwargs)
         boundary: Boundary | None = None
@@ -208,7 +209,7 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             boundary, legacy = _backward_hooks(module)
         if boundary is not None:
             given = boundary.enter(given)
-        result = module.forward(*given, **kwargs)
+        result = forward(*given, **kwargs)
         for key, hook, with_kwargs in _forward_hooks(module):
             done.add(key)
             changed = (hook(module, given, kwargs, result) if with_kwargs

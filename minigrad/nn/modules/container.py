@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, TypeVar, overload
 
 from ._parameters import ParameterDict, ParameterList, pairs, position
-from .module import Module, indented
+from .module import Module, _addindent
 
 __all__ = ["Container", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -221,7 +221,7 @@ class ModuleList(_Row):
             label, times = f"({i})", ""
             if i > start:
                 label, times = f"({start}-{i})", f"{i - start + 1} x "
-            lines.append(f"{label}: {indented(times + text)}")
+            lines.append(f"{label}: {_addindent(times + text, 2)}")
             start = i + 1
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 

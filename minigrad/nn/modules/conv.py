@@ -200,7 +200,7 @@ class Conv3d(_Conv):
     dims = 3
 
 
-class _ConvTranspose(_ConvNd):
+class _ConvTransposeNd(_ConvNd):
     """A transposed convolution in n dimensions."""
 
     transposed = True
@@ -243,7 +243,7 @@ class _ConvTranspose(_ConvNd):
         return extra
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """Do the transpose of Conv1d; see ConvTranspose2d.
 
     >>> import minigrad as torch
@@ -254,7 +254,7 @@ class ConvTranspose1d(_ConvTranspose):
     dims = 1
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """Do the transpose of Conv2d, the gradient of it with respect to its input: enlarge images.
 
     Args: as Conv2d's, in PyTorch's order (dilation after bias); padding takes points away;
@@ -271,7 +271,7 @@ class ConvTranspose2d(_ConvTranspose):
     dims = 2
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """Do the transpose of Conv3d; see ConvTranspose2d.
 
     >>> import minigrad as torch
@@ -347,7 +347,7 @@ class LazyConv3d(_LazyConv, Conv3d):
     cls_to_become = Conv3d
 
 
-class _LazyConvTranspose(_LazyConvNd, _ConvTranspose):
+class _LazyConvTranspose(_LazyConvNd, _ConvTransposeNd):
     def __init__(self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                  output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
                  padding_mode: str = "zeros", device: Any = None, dtype: Any = None, *,

@@ -247,7 +247,8 @@ class Module(Convert, State, CallHooks):
         lines = extra.split("\n") if extra else []
         if not self._modules and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
-        lines += [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
+        lines += [f"({name}): {_addindent(repr(module), 2)}"
+                  for name, module in self._modules.items()]
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
@@ -261,9 +262,9 @@ def _start(module: Module) -> None:
         _load_state_dict_pre_hooks={}, _load_state_dict_post_hooks={}, _modules={})
 
 
-def indented(text: str) -> str:
-    """Return the text with all lines but the first moved by two spaces."""
-    return text.replace("\n", "\n  ")
+def _addindent(text: str, spaces: int) -> str:
+    """Return the text with all lines but the first moved to the right."""
+    return text.replace("\n", "\n" + " " * spaces)
 
 
 def _kind(value: Any) -> str:
