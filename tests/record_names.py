@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parent
 SPACES = tuple("""torch torch.Tensor torch.linalg torch.special torch.func torch.autograd
 torch.autograd.functional torch.autograd.graph torch.nn torch.nn.functional torch.nn.init
+torch.nn.attention torch.nn.attention.bias
 torch.nn.utils torch.nn.utils.rnn torch.nn.utils.prune torch.nn.utils.parametrize
 torch.nn.utils.parametrizations torch.nn.utils.stateless torch.nn.utils.fusion torch.nn.grad
 torch.nn.parameter torch.optim torch.optim.lr_scheduler torch.utils.data""".split())  # noqa: SIM905
@@ -59,6 +60,8 @@ def made_in(space: Any, value: Any) -> bool:
         return not (home in ("typing", "typing_extensions") or home in sys.stdlib_module_names)
     if inspect.isclass(value) or inspect.isfunction(value):
         return home.startswith(space.__name__)
+    if home in sys.stdlib_module_names:
+        return False
     return home.startswith("torch") or inspect.isbuiltin(value) or not home
 
 

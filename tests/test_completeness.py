@@ -20,6 +20,8 @@ import minigrad
 ROOT = Path(__file__).parent
 SPACES = [
     "torch.nn",
+    "torch.nn.attention",
+    "torch.nn.attention.bias",
     "torch.nn.functional",
     "torch.nn.grad",
     "torch.nn.init",
