@@ -69,7 +69,7 @@ def _certain(case: Case) -> Named | None:
     if first.kind == "nan":
         return "nan", {}
     if first.kind == "bad kink":
-        return "kink", {"left": first.left, "right": first.right}
+        return "kink", {}
     return None
 
 
@@ -233,9 +233,10 @@ def _chain(case: Case) -> Named | None:
 
 def _precision(case: Case) -> Named | None:
     ratios = case.ratios
-    if ratios.size < 3 or np.abs(ratios - 1).max() > 2e-2:
+    off = np.abs(ratios - 1).max(initial=0.0)
+    if ratios.size < 3 or off > 2e-2:
         return None
-    return ("precision", {}) if np.ptp(ratios) > 1e-7 else None
+    return ("precision", {}) if np.ptp(ratios) > 0.2 * off else None
 
 
 def _place(case: Case) -> Named | None:
@@ -252,8 +253,8 @@ def _place(case: Case) -> Named | None:
 
 
 RULES: list[Callable[[Case], Named | None]] = [
-    _certain, _detached, _constant_ratio, _layouts, _chain, _lost_outputs, _offset, _part,
-    _precision, _place]
+    _certain, _detached, _precision, _constant_ratio, _layouts, _chain, _lost_outputs, _offset,
+    _part, _place]
 
 
 def _near(value: float, wanted: float) -> bool:
@@ -288,7 +289,9 @@ def name_causes(probe: Probe, j: int, found: Found, failures: list[Failure],
     if len(failures) == 1 and key in ("single", "unknown") and probe.here.size > 1:
         key = _one_output(case, failures[0]) or key
     for failure in failures:
-        failure.cause, failure.advice = SENTENCE[key].format(**details), ADVICE[key]
+        sides = {"left": failure.left, "right": failure.right}
+        failure.cause = SENTENCE[key].format(**details, **sides)
+        failure.advice = ADVICE[key]
         if key == "random":
             failure.kind = "nondeterministic"
     if found.more and case.box is not None:

@@ -327,7 +327,10 @@ class Check:
         index = tuple(int(i) for i in np.unravel_index(verdict.i, self.subject.points[j].shape))
         output = self.subject.layout.index(entry.k) if entry.k >= 0 else ()
         kind = {"wrong": "mismatch", "bad kink": "kink", "nan": "nan"}[verdict.kind]
-        return Failure(self.subject.names[j], index, output, entry.analytic, entry.numeric, kind)
+        made = Failure(self.subject.names[j], index, output, entry.analytic, entry.numeric, kind)
+        if kind == "kink":
+            made.left, made.right = entry.left, entry.right
+        return made
 
     def surroundings(self) -> None:
         """Try variants of the inputs, if the plain ones could be differentiated."""

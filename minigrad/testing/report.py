@@ -23,6 +23,8 @@ class Failure:
     kind: str = "mismatch"
     cause: str = ""
     advice: str = ""
+    left: float = math.nan  # one-sided derivatives, of kind "kink"
+    right: float = math.nan
 
     @property
     def abs_error(self) -> float:
