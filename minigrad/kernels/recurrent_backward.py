@@ -67,7 +67,7 @@ def _lstm(run: Run, dys: Array, dh: Array, dc: Array, back: Array,
     # d_o = dh tanh(c) o(1 - o);  dc += dh o (1 - tanh(c)^2);  d_i = dc g i(1 - i);
     # d_f = dc c_before f(1 - f);  d_g = dc i (1 - g^2);  dc_before = dc f;
     # dh_before = W_hh^T (d_o d_i d_f d_g).  Projected, h = R r: dr = R^T dh, dR = sum dh r^T
-    # Forward kept i g, f c_before and h (or r), so d_i = dc (i g)(1 - i), d_g = dc (i - (i g) g) ...
+    # Forward kept i g, f c_before and h (or r): d_i = dc (i g)(1 - i), d_g = dc (i - (i g) g), ...
     shape, gates = run.shape, run.gates[:-1]
     tanh_c, terms, raw = run.outer, run.terms, run.raw
     length, hidden, batch = tanh_c.shape  # type: ignore[union-attr]

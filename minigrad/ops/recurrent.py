@@ -158,27 +158,27 @@ def _check_arrays(mode: str, x: ndarray, hx: Any, cx: Any, w: kernels.Weights, b
     """Refuse sizes and dtypes that do not fit each other."""
     kind, gates = x.dtype, kernels.CELLS[mode].gates
     hidden, features = len(w.ih) // gates, w.hh.shape[-1]
+    rows = gates * hidden
+    _check.floats(mode, x)
     if x.shape[-1] != w.ih.shape[-1]:
         raise RuntimeError(f"{mode}: input has inconsistent input_size: got {x.shape[-1]} expected "
                            f"{w.ih.shape[-1]}, the columns of w_ih {w.ih.shape}")
+    if w.hr is None and features != hidden:
+        raise RuntimeError(f"{mode}: Expected w_hh of size {(rows, hidden)}, because w_ih is "
+                           f"{w.ih.shape} and there is no projection, got {w.hh.shape}")
     lead = (1, batch) if alone else (batch,)
-    rows = gates * hidden
-    _check.floats(mode, x)
-    for name, value, wanted in (
-            ("hx", hx, (*lead, features)), ("cx", cx, (*lead, hidden)),
-            ("w_hh", w.hh, (rows, features)), ("b_ih", w.b_ih, (rows,)),
-            ("b_hh", w.b_hh, (rows,)), ("w_hr", w.hr, (features, hidden)), ("w_ih", w.ih, None)):
+    for name, value, wanted in zip(
+            ("w_ih", "w_hh", "b_ih", "b_hh", "w_hr", "hx", "cx"), (*w, hx, cx),
+            (w.ih.shape, (rows, features), (rows,), (rows,), (features, hidden),
+             (*lead, features), (*lead, hidden)), strict=True):
         if value is None:
             continue
         if value.dtype is not kind and value.dtype != kind:
             raise RuntimeError(f"{mode}: input and {name} must have the same dtype, but got {kind} "
                                f"and {value.dtype}; convert one with .to(dtype)")
-        if wanted is not None and value.shape != wanted:
+        if value.shape != wanted:
             raise RuntimeError(f"{mode}: Expected {name} of size {wanted} for a batch of {batch} "
                                f"and w_ih {w.ih.shape}, got {list(value.shape)}")
-    if w.hr is None and features != hidden:
-        raise RuntimeError(f"{mode}: w_hh has {features} columns, but there are {hidden} hidden "
-                           f"features and no projection")
 
 
 # ------------------------------------------------------------------------- layers and directions
