@@ -11,7 +11,6 @@ from typing import Any
 from .._check import ints
 from ..ops.conv import transposed, weight_gradient
 
-
 Ints = tuple[int, ...]
 
 
