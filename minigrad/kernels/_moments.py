@@ -55,9 +55,11 @@ def dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def fine_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return `dots`, of float32 also where the products are subnormal and have lost digits."""
     total = dots(a, b)
-    if a.dtype == np.float32 and largest(total) < _TINY and not (total < -_TINY).any():
-        return dots(a.astype(np.float64), b.astype(np.float64))
-    return total
+    if a.dtype == np.float64 or not total.size or abs(total.item(0)) > _TINY:  # the quick check
+        return total
+    if (np.abs(total) > _TINY).any():
+        return total
+    return dots(a.astype(np.float64), b.astype(np.float64))
 
 
 def sums(a: np.ndarray) -> np.ndarray:
