@@ -82,12 +82,11 @@ class MultiheadAttention(Module):
             self.register_parameter(name, made(1, 1, size, **factory) if add_bias_kv else None)
 
     def _reset_parameters(self) -> None:
-        """Draw new values: Xavier's for the projections, zeros for the biases."""
+        """Draw new values: Xavier's for the inputs' projections, zeros for the biases."""
         for weight in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight,
                        self.v_proj_weight):
             if weight is not None:
                 init.xavier_uniform_(weight)
-        self.out_proj.reset_parameters()
         for bias in (self.in_proj_bias, self.out_proj.bias):
             if bias is not None:
                 init.zeros_(bias)
