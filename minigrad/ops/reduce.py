@@ -278,8 +278,10 @@ def std_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim:
 
 # ----------------------------------------------------------------------------- logsumexp, norms
 def _logsumexp_rule(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
+    # Softmax; the sum is 1 but for the rounding of y, which for large inputs is large.
     g, y = (unreduced(v, input.shape, dim, keepdim) for v in (g, y))
-    return g * exp(input - y)
+    shares = exp(input - y)
+    return g * (shares / sum(shares, dim, True))
 
 
 @op(input=_logsumexp_rule)
