@@ -91,6 +91,22 @@ def test_second_order_and_several_outputs():
     assert seen[0][0] == ([0.0, 1.0],)
 
 
+class Doubled(torch.autograd.Function):
+    """A function whose gradient is not its derivative, to tell it apart."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 5
+
+
+def test_own_functions():
+    assert run(Doubled.apply, leaf() * 1) == [(([5.0, 5.0],), ([1.0, 1.0],))]
+
+
 def test_without_history_nothing_happens():
     layer = nn.Tanh()
     layer.register_backward_hook(lambda m, gi, go: 1 / 0)

@@ -6,6 +6,7 @@ warning says so, as in PyTorch. Entries follow the op's own inputs in minigrad's
 
 from __future__ import annotations
 
+import functools
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
@@ -20,13 +21,13 @@ _ADVICE = ("is deprecated and will be removed in future versions. This hook will
            "{}. Please use register_full_backward_hook to get the documented behavior.")
 
 
-class _Watched(Node):
-    """A node whose gradients are shown to hooks."""
+class _Watched:
+    """Mixed into the class of a node: its gradients are shown to hooks."""
 
     __slots__ = ()
 
-    def gradients(self, g: Any, create: bool, wanted: Sequence[bool] | None) -> Sequence[Any]:
-        grads = list(super().gradients(g, create, wanted))
+    def gradients(self: Any, g: Any, create: bool, wanted: Sequence[bool] | None) -> Sequence[Any]:
+        grads = list(super().gradients(g, create, wanted))  # type: ignore[misc]
         given = tuple(_tensor(each) for each in (g if isinstance(g, list) else [g]))
         by_parent = {id(p): k for k, p in enumerate(self.parents) if p is not None}
         places = [by_parent.get(id(parent)) for parent, _ in self.next_functions]
@@ -36,6 +37,12 @@ class _Watched(Node):
                 if k is not None and new is not None:
                     grads[k] = new if create else new._data
         return grads
+
+
+@functools.cache
+def _watched(kind: type[Node]) -> type[Node]:
+    """Return the class of a node with hooks."""
+    return type(kind.__name__, (_Watched, kind), {"__slots__": ()})
 
 
 def _tensor(g: Any) -> Any:
@@ -62,8 +69,8 @@ def watch(module: Any, hooks: Sequence[Hook], args: tuple[Any, ...], result: Any
         return
     if hasattr(grad_fn, "index"):  # one of several outputs: the op itself
         grad_fn = grad_fn.parents[0]
-    if type(grad_fn) is Node:
-        grad_fn.__class__ = _Watched
+    if not isinstance(grad_fn, _Watched):
+        grad_fn.__class__ = _watched(type(grad_fn))
     _hooks.setdefault(grad_fn, []).extend((module, hook) for hook in hooks)
     problem = _problem(args, result, grad_fn)
     if problem:
