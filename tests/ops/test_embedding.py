@@ -99,7 +99,7 @@ def test_attention_errors():
         attention(q.long(), q.long(), q.long())
     with pytest.raises(RuntimeError, match=r"as many features .* key \(2, 3, 2\)"):
         attention(q, q[..., :2], q)
-    with pytest.raises(RuntimeError, match="attn_mask of dtype bool"):
+    with pytest.raises(RuntimeError, match="attn_mask dtype to be bool"):
         attention(q, q, q, torch.ones(3, 3, dtype=torch.int64))
     with pytest.raises(RuntimeError, match="must divide the query's, 3"):
         attention(q[None].transpose(1, 2), *(q[None].transpose(1, 2)[:, :2],) * 2, enable_gqa=True)
