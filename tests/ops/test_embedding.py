@@ -101,9 +101,9 @@ def test_attention_errors():
         attention(q, q[..., :2], q)
     with pytest.raises(RuntimeError, match="attn_mask dtype to be bool"):
         attention(q, q, q, torch.ones(3, 3, dtype=torch.int64))
-    with pytest.raises(RuntimeError, match="must divide the query's, 3"):
+    with pytest.raises(RuntimeError, match="must divide the number of heads in query, 3"):
         attention(q[None].transpose(1, 2), *(q[None].transpose(1, 2)[:, :2],) * 2, enable_gqa=True)
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(RuntimeError, match="between 0 and 1"):
         attention(q, q, q, dropout_p=2.0)
 
 
