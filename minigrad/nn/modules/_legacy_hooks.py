@@ -40,7 +40,7 @@ class _Watched:
 
 
 @functools.cache
-def _watched(kind: type[Node]) -> type[Node]:
+def _watched(kind: Any) -> Any:
     """Return the class of a node with hooks."""
     return type(kind.__name__, (_Watched, kind), {"__slots__": ()})
 
@@ -70,7 +70,8 @@ def watch(module: Any, hooks: Sequence[Hook], args: tuple[Any, ...], result: Any
     if hasattr(grad_fn, "index"):  # one of several outputs: the op itself
         grad_fn = grad_fn.parents[0]
     if not isinstance(grad_fn, _Watched):
-        grad_fn.__class__ = _watched(type(grad_fn))
+        kind: Any = type(grad_fn)
+        grad_fn.__class__ = _watched(kind)
     _hooks.setdefault(grad_fn, []).extend((module, hook) for hook in hooks)
     problem = _problem(args, result, grad_fn)
     if problem:
