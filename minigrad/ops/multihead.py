@@ -192,8 +192,8 @@ def _check_sizes(query: Any, key: Any, value: Any, features: int, heads: int,
     end = 3 if separate is None else 2
     if tuple(key.shape[:end]) != tuple(value.shape[:end]):
         raise AssertionError(f"{NAME}: key and value must have the same length and batch"
-                             f"{' and features' if separate is None else ''}, got {tuple(key.shape)} and "
-                             f"{tuple(value.shape)}")
+                             f"{' and features' if separate is None else ''}, got "
+                             f"{tuple(key.shape)} and {tuple(value.shape)}")
 
 
 def _check_masks(query: Any, key: Any, heads: int, padding: Any, mask: Any) -> None:
