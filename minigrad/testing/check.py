@@ -20,7 +20,7 @@ from .numeric import random_way
 from .probe import Probe
 from .report import Failure, GradcheckReport
 from .reproduce import reproduce_line
-from .search import Found, look_again, search
+from .search import Found, look_again, odd_kinks, search
 from .second import GradientSubject
 from .sentences import ADVICE, SENTENCE
 from .subject import BackwardError, Subject
@@ -235,8 +235,9 @@ class Check:
         """Leave out the elements that have the same value as those found on a kink."""
         probe, found = self.probe, self.found[j]
         x = probe.points[j]
-        for v in found.kinks:
-            probe.live[j][x == x.flat[v.i]] = False
+        alike = np.isin(x, [x.flat[v.i] for v in found.kinks]) & probe.live[j]
+        probe.live[j] &= ~alike
+        odd_kinks(probe, j, found, alike)
 
     def edges(self, j: int) -> None:
         """The function is not finite around the point: leave out elements until it is."""

@@ -53,6 +53,7 @@ class Probe:
         self.live = [np.array(np.isfinite(p)) for p in self.points]  # elements that may be moved
         self.coarse: dict[int, float] = {}  # inputs whose quality stayed behind the goal
         self.firsts: dict[int, tuple[Array, Slope]] = {}
+        self.theta: float | None = None  # on kinks: which mixture of both sides is expected
         self.weights: Array = np.zeros((0, here.size))
         self.grads: list[list[Array]] = []
         self.linear: Linear | None = None
@@ -71,7 +72,11 @@ class Probe:
                      for k, p in enumerate(self.points)]
             return self.subject.values(moved)
 
-        return deltas, slope(along, self.here, self.subject.eps, full)
+        found = slope(along, self.here, self.subject.eps, full)
+        if found is not None and self.theta is not None:
+            found.value = found.left + self.theta * (found.right - found.left)
+            found.error = 1e-6 * found.value  # one-sided differences are less precise
+        return deltas, found
 
     def first(self, j: int) -> Slope | None:
         """Measure input j along a random way, with the step that gives the smallest error."""

@@ -94,7 +94,9 @@ class _Search:
 
     def settle(self, i: int) -> None:
         """Judge one element; from now on the gradient counts as what was measured there."""
+        expected, self.probe.theta = self.probe.theta, None
         verdict = judge(self.probe, self.j, i)
+        self.probe.theta = expected
         if verdict.kind in ("fine", "unclear"):
             self.found.spurious += 1
         elif verdict.wrong:
@@ -114,3 +116,24 @@ def look_again(probe: Probe, j: int, found: Found) -> tuple[dict[int, Array], Sl
     if slope is None or probe.compare(deltas, slope).significance <= 1:
         return None
     return deltas, slope
+
+
+def odd_kinks(probe: Probe, j: int, found: Found, alike: Array) -> None:
+    """Among many elements on the same kink, find those that do not take the same side.
+
+    Elements that were judged to be valid took the part theta of the right slope; if all others do,
+    the gradient is left + theta (right - left) along every way that moves all to the right.
+    """
+    with np.errstate(all="ignore"):
+        parts = np.array([(v.analytic - v.left) / (v.right - v.left) for v in found.kinks])
+    if not np.isfinite(parts).all() or np.ptp(parts) > 1e-3 or not alike.any():
+        return
+    kept, probe.live[j] = probe.live[j], alike
+    probe.theta = float(np.median(parts))
+    try:
+        way = np.abs(random_way(probe.rng, alike.shape)) * alike
+        deltas, slope = probe.measure({j: way})
+        if slope is not None and probe.compare({j: deltas[j]}, slope).significance > 1:
+            found.wrong += search(probe, j, deltas, slope).wrong
+    finally:
+        probe.theta, probe.live[j] = None, kept

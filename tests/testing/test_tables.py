@@ -81,11 +81,15 @@ def test_a_third_of_the_layer_table(part):
 
 @pytest.mark.slow
 @every_sample
-@pytest.mark.parametrize("seed", range(10))
-def test_the_op_table(sample, seed):
-    other = sample if seed == 0 else replace(sample, id=f"{sample.id} seed {seed}")
-    report = check_sample(other if sample.smooth else sample, seed)
-    assert report is None or report.ok, str(report)
+def test_the_op_table(sample):
+    for seed in range(10):
+        other = sample
+        if seed and sample.smooth:  # other numbers; lines on kinks keep theirs
+            other = replace(sample, id=f"{sample.id} seed {seed}")
+        report = check_sample(other, seed)
+        if report is None:
+            return
+        assert report.ok, f"seed {seed}\n{report}"
 
 
 @pytest.mark.slow
@@ -98,10 +102,12 @@ def test_the_op_table_to_second_order(sample):
 
 @pytest.mark.slow
 @every_run
-@pytest.mark.parametrize("seed", range(10))
-def test_the_layer_table(line, mode, seed):
-    report = check_line(line, mode, seed)
-    assert report is None or report.ok, str(report)
+def test_the_layer_table(line, mode):
+    for seed in range(10):
+        report = check_line(line, mode, seed)
+        if report is None:
+            return
+        assert report.ok, f"seed {seed}\n{report}"
 
 
 @pytest.mark.slow
