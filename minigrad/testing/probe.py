@@ -41,6 +41,16 @@ class Compared:
         return float(np.nan_to_num(ratio, nan=0.0, posinf=1e30).max(initial=0.0))
 
 
+@dataclass
+class _Best:
+    """The most precise measurement so far."""
+
+    quality: float
+    step: float
+    delta: Array
+    slope: Slope
+
+
 class Probe:
     """A subject at a point: what was found out about steps, weights and gradients there."""
 
@@ -81,31 +91,41 @@ class Probe:
     def first(self, j: int) -> Slope | None:
         """Measure input j along a random way, with the step that gives the smallest error."""
         way = random_way(self.rng, self.points[j].shape) * self.live[j]
-        best: tuple[float, float, dict[int, Array], Slope] | None = None
+        best: _Best | None = None
         step = FIRST if self.subject.eps < 1e-10 else 0.05
         tried: list[float] = []
         while len(tried) < 6 and SHORTEST <= step <= LONGEST and step not in tried:
             tried.append(step)
-            deltas, found = self.measure({j: way}, step, full=True)
-            if found is None:
-                step *= SHORTER
-                continue
-            quality, noisy = self.quality(found, self.live[j].sum())
-            better = best is None or quality < best[0]
-            if better:
-                best = (quality, step, deltas, found)
-            if quality <= GOAL:
+            better, noisy = self._try(way, j, step, best)
+            if better is not best and better is not None and better.quality <= GOAL:
+                best = better
                 break
-            if not better and best is not None and best[0] < 0.1 and not noisy and len(tried) > 2:
+            if better is best and best is not None and best.quality < 0.1 and not noisy and (
+                    len(tried) > 2):
                 break
+            best = better
             step = min(tried) * SHORTER if not noisy else max(tried) * LONGER
         if best is None:
             return None
-        quality, self.steps[j], deltas, found = best
-        if quality > 5 * GOAL:
-            self.coarse[j] = quality
-        self.firsts[j] = (deltas[j], found)
-        return found
+        if best.quality > 5 * GOAL:  # the best step lies between those that were tried
+            for step in (best.step * np.sqrt(LONGER), best.step * np.sqrt(SHORTER)):
+                best = self._try(way, j, float(step), best)[0] or best
+        self.steps[j] = best.step
+        if best.quality > 5 * GOAL:
+            self.coarse[j] = best.quality
+        self.firsts[j] = (best.delta, best.slope)
+        return best.slope
+
+    def _try(self, way: Array, j: int, step: float,
+             best: _Best | None) -> tuple[_Best | None, bool]:
+        """Measure with one step; return the better of two, and whether rounding limits it."""
+        deltas, found = self.measure({j: way}, step, full=True)
+        if found is None:
+            return best, False
+        quality, noisy = self.quality(found, self.live[j].sum())
+        if best is None or quality < best.quality:
+            best = _Best(quality, step, deltas[j], found)
+        return best, noisy
 
     def quality(self, found: Slope, n: int) -> tuple[float, bool]:
         """Return the error relative to a single element's part, and whether rounding makes it."""
