@@ -60,7 +60,7 @@ def ldexp(input: Any, other: Any) -> Any:
 
 
 @op(input=lambda g, input, other: where(input == other, 0.0, g),
-    other=lambda g, input, other: where(input == other, g, 0.0), explain=broadcast_error)
+    other=lambda g: fill(g, 0.0), explain=broadcast_error)
 def nextafter(input: Any, other: Any) -> Any:
     """Return the next floating point number after `input` towards `other`.
 
