@@ -1,7 +1,7 @@
 """minigrad: PyTorch's tensors, autograd and nn on NumPy alone. `import minigrad as torch`.
 
-Re-exports only, one section per family. `nn`, `optim`, `testing`, `utils` and `viz` load when first
-used.
+Re-exports only, one section per family. `func`, `nn`, `optim`, `testing`, `utils` and `viz` load
+when first used.
 """
 
 # ruff: noqa: F401, I001 - re-exports, in packed lines
@@ -235,11 +235,12 @@ nan = inf - inf
 pi = 3.141592653589793
 newaxis = None
 
-_LAZY = ("special", "nn", "optim", "testing", "utils", "viz")
+_LAZY = ("func", "special", "nn", "optim", "testing", "utils", "viz")
 
 if _TYPE_CHECKING:
-    from . import nn, optim, special, testing, utils, viz
+    from . import func, nn, optim, special, testing, utils, viz
     from ._summary import summary
+    from .func import vmap
 
 
 def __getattr__(name: str) -> _Any:
@@ -250,6 +251,10 @@ def __getattr__(name: str) -> _Any:
         from ._summary import summary
 
         return summary
+    if name == "vmap":
+        from .func import vmap
+
+        return vmap
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
 
 

@@ -91,7 +91,8 @@ def integer(value: Any, name: str) -> int:
 
 def tensor(value: Any, function: str, name: str = "input", position: int = 1) -> Any:
     """Return an argument that must be a Tensor."""
-    if type(getattr(value, "_data", None)) is not np.ndarray:
+    data = getattr(value, "_data", None)
+    if type(data) is not np.ndarray and not getattr(data, "stands_for_array", False):
         raise TypeError(f"{function}(): argument '{name}' (position {position}) must be Tensor, "
                         f"not {type(value).__name__}; convert it with minigrad.as_tensor")
     return value

@@ -41,7 +41,8 @@ from .ops import (
 from .ops import cross as vectors
 from .ops import scatter as at
 from .ops import scatter_reduce as reducing
-from .views import inplace, reshaped
+from .reshaping import reshaped
+from .views import inplace
 
 
 def _inplace(function: Any) -> Callable[..., Any]:

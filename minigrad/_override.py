@@ -10,6 +10,7 @@ from typing import Any
 
 class _Here(threading.local):
     generator: Any = None
+    refuse: Any = None  # raises where random numbers must not be drawn (vmap); None: they may
 
 
 here = _Here()

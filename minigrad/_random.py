@@ -205,6 +205,8 @@ def fork_rng(devices: Sequence[object] | None = None, enabled: bool = True) -> I
 
 def resolve(generator: Generator | None) -> Generator:
     """Return the generator an argument means: None means the default one."""
+    if here.refuse is not None:
+        here.refuse()
     if generator is None:
         return here.generator or default_generator
     if not isinstance(generator, Generator):

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import engine
 from .engine import Leaf, sweep, wrap
+from .modes import state
 
 
 def _listed(value: Any, name: str) -> list[Any]:
@@ -127,12 +128,14 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     if not only_inputs:
         warnings.warn("only_inputs is deprecated and ignored: gradients of other leaves are never "
                       "accumulated by grad(); use backward() for that", FutureWarning, stacklevel=2)
-    if is_grads_batched:
-        raise NotImplementedError("grad: is_grads_batched=True needs vmap; call grad once for each "
-                                  "row of grad_outputs")
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when "
                          "materialize_grads=True")
+    if is_grads_batched or state.levels:
+        from .func._batched_grad import grad_of_batch
+
+        return grad_of_batch(outputs, inputs, grad_outputs, retain_graph, create_graph,
+                             allow_unused, materialize_grads, is_grads_batched)
     wanted = _targets(inputs)
     roots = _roots(_listed(outputs, "outputs"), grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph

@@ -34,13 +34,14 @@ from .anomaly import anomaly
 from .declare import F, Op
 from .modes import state
 from .nodes import GradFn, Leaf, Slot, numbers, run_hooks, wrap
-from .versions import InferenceStorage, changed_in_place, storage_of
+from .versions import InferenceStorage, Intercepted, changed_in_place, storage_of
 from .walk import edges, leading_to
 
 ndarray = np.ndarray
 new = object.__new__
 Tensor: Any = None  # the class; tensor.py sets it (late binding: the engine is the lower layer)
 refresh: Any = None  # re-ties a view whose base was rewritten; views.py sets it
+intercept: Any = None  # runs an op on the batched tensors of vmap; func/_vmap.py sets it
 
 NUMBERS = frozenset({int, float, bool, type(None)})
 
@@ -136,7 +137,10 @@ def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
 
 def apply(op: Op, args: Sequence[Any]) -> Any:
     """Run an op on tensors and record it, or on plain arrays (inside rules) and record nothing."""
-    arrays, mask, found = (gather_many if op.variadic else gather)(op, args)
+    try:
+        arrays, mask, found = (gather_many if op.variadic else gather)(op, args)
+    except Intercepted:
+        return intercept(op, args)
     if not found and not state.arrays:
         at = op.inputs[0] if op.inputs else 0
         raise op.refuse(at, args[at])
@@ -270,11 +274,6 @@ class Node(GradFn):
                 tied[k] = wrap(value, node)
         return tied
 
-    def unused(self, k: int, create: bool) -> Any:
-        """Return the gradient of an output that nothing used."""
-        zeros = np.zeros(self.shape[k], self.dtype)
-        return wrap(zeros, None) if create else zeros
-
     def release(self) -> None:
         """Drop what was saved; a later backward through this node is refused."""
         if self.saved and self.plan.freed:
@@ -305,12 +304,12 @@ class Pick(Node):
 
 
 def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
-          keep: bool = False, create: bool = False) -> dict[Any, Any]:
+          keep: bool = False, create: Any = False) -> dict[Any, Any]:
     """Run the tape backward from `roots`, pairs of a node and the gradient of its result.
 
     Without `targets` the gradients go to all leaves' `.grad`. With them nothing is accumulated:
     those that arrive at the targets are returned by node. `keep` keeps saved values for another
-    sweep, `create` records the sweep itself (gradients are then tensors).
+    sweep, `create` records the sweep itself (gradients are tensors; "tensors": without recording).
     """
     needed = None if targets is None else leading_to(targets, [node for node, _ in roots])
     pending = edges(roots, needed)
@@ -319,7 +318,7 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     found: dict[Any, Any] = {}
     ready: list[tuple[int, Any]] = []
     previous = state.grad
-    state.grad = create
+    state.grad = create is True
     state.arrays += 1
     loud = hush()
     try:

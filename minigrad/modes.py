@@ -22,6 +22,8 @@ class _State(threading.local):
     grad = True  # record operations on the tape?
     inference = False  # are results inference tensors?
     arrays = 0  # depth of engine calls that let ops work on plain ndarrays
+    levels: tuple[Any, ...] = ()  # the vmaps that run, outermost first
+    runs: tuple[Any, ...] = ()  # the differentiations of func that run, outermost first
 
 
 state = _State()

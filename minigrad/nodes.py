@@ -63,6 +63,11 @@ class GradFn:
         parents = dict(zip(self.plan.positions, self.parents, strict=True))
         return tuple(edge(parents.get(i)) for i, bit in self.op.bits if bit)
 
+    def unused(self, k: int, create: bool) -> Any:
+        """Return the gradient of an output that nothing used."""
+        zeros = np.zeros(self.shape[k], self.dtype)
+        return wrap(zeros, None) if create else zeros
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_") and self.versions is not None:
             key = {"result": "y", "self": "input"}.get(name[7:], name[7:])

@@ -43,6 +43,10 @@ class InferenceStorage(Storage):
         """Inference tensors are not tracked."""
 
 
+class Intercepted(Exception):
+    """Raised by the storage of a tensor that the engine must not see: one batched by vmap."""
+
+
 def storage_of(tensor: Any) -> Storage:
     """Return the tensor's storage, made at the first question."""
     storage = tensor._storage

@@ -16,10 +16,11 @@ import numpy as np
 from . import engine
 from .anomaly import anomaly, user_line
 from .engine import Leaf, Node, Op, apply, gather, op, record, run_forward
-from .modes import enable_grad, state
-from .versions import InferenceStorage, overlapping, storage_of
+from .modes import state
+from .versions import InferenceStorage, Intercepted, overlapping, storage_of
 
 Chain = tuple[tuple[Op, tuple[Any, ...]], ...]
+intercept_inplace: Any = None  # in-place ops on batched tensors; func/_vmap.py sets it
 
 
 def mark_view(out: Any, made_by: Op, args: Sequence[Any]) -> None:
@@ -151,7 +152,10 @@ def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = N
     made = function.op
     args = made.fill(tuple(args), given or {})
     x = args[0]
-    arrays, mask, _ = gather(made, args)
+    try:
+        arrays, mask, _ = gather(made, args)
+    except Intercepted:
+        return intercept_inplace(made, args)
     check_writable(made, x, bool(mask))
     y, aux = (None, ()) if made.mutate else run_forward(made, arrays)
     if y is not None:
@@ -242,44 +246,6 @@ def check_result(made: Op, x: Any, y: np.ndarray) -> None:
             f"result type {engine.Tensor._type_name(y.dtype)} can't be cast to the desired output "
             f"type {engine.Tensor._type_name(x._data.dtype)}; convert with .to() first, or use "
             f"{made.name}, which returns a new tensor")
-
-
-@op(input=lambda g, input_shape: sized(g, input_shape), view=True)
-def sized(input: Any, shape: Any) -> np.ndarray:
-    """Return the same memory with dimensions of size 1 put in or left out."""
-    return input.reshape(shape)
-
-
-SIZED = sized.op  # type: ignore[attr-defined]
-
-
-def reshaped(x: Any, function: Any, *options: Any) -> Any:
-    """Turn `x` itself into what a view op makes of it (squeeze_, t_, ...); no memory moves.
-
-    If `x` is a base, older views of it have chains that start from its old shape: `_reshapes` says
-    how to come back to that one.
-    """
-    made = function.op
-    if x._base is not None:
-        engine.refresh(x)
-    if state.grad:
-        check_leaf(made, x)
-    with enable_grad():  # the history must have the shapes of the values, even under no_grad()
-        shape, view = x._data.shape, function(x, *options)
-    x._data = view._data
-    if type(x._node) is Leaf:
-        x._node.hold(view._data)
-    elif view._node is not None:
-        move_to(x, view._node)
-    if x._base is not None:
-        x._chain = view._chain
-    else:
-        storage = storage_of(x)
-        storage.rebased += 1
-        undo = view._chain[-1] if made.name in ("t", "transpose") else (SIZED, (shape,))
-        x._reshapes = (*x._reshapes, (storage.rebased, undo))
-    wrote(x, made.name + "_")
-    return x
 
 
 engine.refresh = refresh
