@@ -170,8 +170,11 @@ class Probe:
         self.grads = [linear.pull(w) for w in self.weights]
 
     def compare(self, deltas: dict[int, Array], found: Slope, doubt: Array | None = None,
-                share: float = 1.0) -> Compared:
-        """Compare along a displacement; `doubt` is the error known from the full displacement."""
+                share: float = 1.0, floor: float = 1e-10) -> Compared:
+        """Compare along a displacement; `doubt` is the error known from the full displacement.
+
+        `floor` is relative to the root of the sum of squares of what the elements contribute.
+        """
         numeric = self.weights @ found.value
         with np.errstate(all="ignore"):
             analytic = np.array([sum(float((g[j] * d).sum()) for j, d in deltas.items())
@@ -181,7 +184,7 @@ class Probe:
         own = np.array([found.doubt(w) for w in self.weights])
         if doubt is not None:
             own = np.maximum(own, doubt * np.sqrt(share))
-        return Compared(analytic - numeric, 6 * own + 1e-11 * size + 1e-300)
+        return Compared(analytic - numeric, 6 * own + floor * size + 1e-300)
 
     def doubts(self, found: Slope) -> Array:
         """Return the estimated errors of a slope under each set of weights."""

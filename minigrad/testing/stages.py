@@ -210,7 +210,7 @@ class Check:
         if slope is None:
             return
         doubt = sum(probe.doubts(probe.firsts[j][1]) ** 2 for j in ways) ** 0.5
-        if probe.compare(deltas, slope, doubt).significance <= 1:
+        if probe.compare(deltas, slope, doubt, floor=1e-9).significance <= 1:
             return
         for j in ways:
             again = look_again(probe, j, self.found[j])
