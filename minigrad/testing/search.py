@@ -54,7 +54,9 @@ class _Search:
             probe.scales[j] * probe.steps[j] / 4)
         self.places = np.flatnonzero(delta)
         self.doubts = probe.doubts(slope)
-        self.start = _Node(0, self.places.size, probe.compare({j: delta}, slope))
+        if slope.error is None and j in probe.firsts:
+            self.doubts = np.maximum(self.doubts, probe.doubts(probe.firsts[j][1]))
+        self.start = _Node(0, self.places.size, probe.compare({j: delta}, slope, self.doubts))
 
     def run(self) -> Found:
         """Split nodes that are off, small ones first, until the rest is explained."""
@@ -112,8 +114,9 @@ def look_again(probe: Probe, j: int, found: Found) -> tuple[dict[int, Array], Sl
     if not live.any():
         return None
     way = random_way(probe.rng, live.shape) * live
-    deltas, slope = probe.measure({j: way}, full=True)
-    if slope is None or probe.compare(deltas, slope).significance <= 1:
+    known = probe.doubts(probe.firsts[j][1]) if j in probe.firsts else None
+    deltas, slope = probe.measure({j: way}, full=known is None)
+    if slope is None or probe.compare(deltas, slope, known).significance <= 1:
         return None
     return deltas, slope
 

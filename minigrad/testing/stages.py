@@ -203,10 +203,9 @@ class Check:
         probe = self.probe
         ways = {j: random_way(self.rng, live.shape) * live for j, live in enumerate(probe.live)
                 if j in probe.firsts and live.any() and not self.found[j].more}
-        if not ways:
-            return
-        step = None if len(ways) == 1 else min(probe.steps[j] for j in ways)
-        deltas, slope = probe.measure(ways, step, full=len(ways) == 1)
+        if not ways or (len(ways) == 1 and any(f.wrong for f in self.found.values())):
+            return  # a search has ended with such a direction already
+        deltas, slope = probe.measure(ways, min(probe.steps[j] for j in ways))
         if slope is None:
             return
         doubt = sum(probe.doubts(probe.firsts[j][1]) ** 2 for j in ways) ** 0.5
