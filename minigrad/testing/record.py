@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from .. import engine
-from .._random import default_generator
-from ..anomaly import anomaly, user_line
+from ..anomaly import anomaly
+from ..autograd.function import Function, FunctionNode
 
 Array = np.ndarray[Any, Any]
 
@@ -31,7 +31,6 @@ class Call:
     function: Any = None  # of a Function: the class and its arguments
     args: list[Any] = field(default_factory=list)
     kept: list[tuple[str, Array, Array]] = field(default_factory=list)  # name, memory, copy
-    random: bytes = b""
 
     @property
     def stale(self) -> list[str]:
@@ -45,6 +44,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.arguments: list[tuple[Any, ...]] = []  # of the Functions that are running
         self.latest: tuple[Any, list[Any]] | None = None
 
     def after_forward(self, op: Any, arrays: list[Any], y: Any) -> None:
@@ -55,13 +55,13 @@ class Recorder:
 
     def recorded(self, node: Any, args: Any = None) -> None:
         """Note a recorded op with its values."""
-        where = user_line()
-        node.meta = {"where": where}
-        if args is not None:
+        type(anomaly).recorded(anomaly, node, args)
+        where = node.meta["where"]
+        if isinstance(node, FunctionNode) and self.arguments:
+            args = [_copied(a) for a in self.arguments[-1]]
             self.calls.append(Call(node, node.function.__name__, where, function=node.function,
-                                   args=[_copied(a) for a in args], kept=_kept(node.ctx),
-                                   random=default_generator.state_bytes()))
-        elif self.latest is not None and self.latest[0] is node.op:
+                                   args=args, kept=_kept(node.ctx)))
+        elif self.latest is not None and self.latest[0] is node.op:  # not in place, not a view
             self.calls.append(Call(node, node.op.name, where, node.op, self.latest[1]))
         else:
             self.calls.append(Call(node, node.op.name, where))
@@ -90,8 +90,19 @@ def recording() -> Iterator[Recorder]:
     anomaly.set(True, check_nan=False)
     anomaly.after_forward = recorder.after_forward  # type: ignore[method-assign]
     anomaly.recorded = recorder.recorded  # type: ignore[method-assign]
+    plain: Any = vars(Function)["apply"].__func__
+
+    def noted(cls: Any, *args: Any) -> Any:
+        recorder.arguments.append(args)
+        try:
+            return plain(cls, *args)
+        finally:
+            recorder.arguments.pop()
+
+    Function.apply = classmethod(noted)  # type: ignore
     try:
         yield recorder
     finally:
+        Function.apply = classmethod(plain)  # type: ignore
         del anomaly.after_forward, anomaly.recorded
         anomaly.set(*before)

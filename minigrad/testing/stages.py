@@ -56,6 +56,11 @@ class Check:
         if not self.repeats(linear.values):
             return
         probe = self.probe = Probe(subject, subject.points, subject.base, self.rng)
+        if not probe.good.all():  # a gradient through such an output is nan, too
+            k = int(np.flatnonzero(~probe.good)[0])
+            self.report.not_checked[f"output {list(subject.layout.index(k))}"] = (
+                f"{subject.base[k]}" + (f" (and {(~probe.good).sum() - 1} more)"
+                                        if (~probe.good).sum() > 1 else ""))
         for live, out in zip(probe.live, self.leave_out, strict=False):
             live[out] = False
         if self.only:
@@ -191,7 +196,7 @@ class Check:
     def not_finite(self, j: int, bad: Array) -> None:
         """Judge elements whose analytic gradient is nan or infinite."""
         probe, found = self.probe, self.found[j]
-        for i in np.flatnonzero(bad)[:3]:
+        for i in np.flatnonzero(bad)[:3] if probe.good.all() else ():
             verdict = judge(probe, j, int(i))
             (found.wrong if verdict.wrong else found.kinks).append(verdict)
         probe.live[j] &= ~bad

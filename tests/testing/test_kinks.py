@@ -167,6 +167,20 @@ def test_every_call_is_counted():
     assert report.evaluations == calls[0]
 
 
+def test_outputs_that_are_not_finite_are_left_out():
+    x = torch.tensor([2.0, -1.0, 3.0])
+    report = check_gradients(torch.log, x)
+    assert report.ok and report.not_checked["output [1]"] == "nan"
+    assert check_gradients(lambda x: x.log().sum(), x).ok
+
+    def wrong(x, g):
+        return (g / x * np.array([1, 1, 2.0]),)
+
+    with np.errstate(all="ignore"):
+        report = check_gradients(np.log, x.numpy(), grad=wrong)
+    assert [f.index for f in report.failures] == [(2,)]
+
+
 def test_more_directions():
     few = check_gradients(torch.tanh, normal(30))
     many = check_gradients(torch.tanh, normal(30), directions=4)
