@@ -30,7 +30,7 @@ LAYERS = [
     {"nn"},
     {"optim", "utils", "serialization", "_checkpoint"},
     {"viz", "_summary"},
-    {"testing"},
+    {"testing", "gradcheck"},
     {"__init__"},
 ]
 
