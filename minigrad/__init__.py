@@ -32,7 +32,7 @@ from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs
 # ---- autograd
 from . import _random as random
 from . import autograd, return_types
-from .anomaly import is_anomaly_enabled
+from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
@@ -177,7 +177,8 @@ from .ops.shape import (
 )
 from .ops.slicing import narrow, select
 from .ops.info import (
-    is_complex, is_floating_point, is_same_size, is_storage, is_tensor, numel, result_type,
+    is_complex, is_floating_point, is_inference, is_same_size, is_storage, is_tensor, numel,
+    result_type,
     typename,
 )
 from .ops.info import get_default_device

@@ -13,6 +13,7 @@ from ._check import row_major, tensor
 from ._device import preserve_format
 from .engine import wrap
 from .ops import convert, create, shape
+from .reshaping import alias
 
 
 class InfoMethods:
@@ -24,6 +25,7 @@ class InfoMethods:
     grad_fn: Any
     requires_grad: Any
     _data: Any
+    _node: Any
 
     def dim(self) -> int:
         """Return the number of dimensions."""
@@ -107,6 +109,48 @@ class InfoMethods:
         a, b = self._data, tensor._data
         return (a.ctypes.data, a.shape, a.strides, a.dtype) == (  # type: ignore[no-any-return]
             b.ctypes.data, b.shape, b.strides, b.dtype)
+
+    # ---- on the tape
+    @property
+    def output_nr(self) -> int:
+        """Which of its function's outputs the tensor is: 0 unless that has several."""
+        return getattr(self._node, "index", 0)
+
+    @property
+    def grad_dtype(self) -> Any:
+        """The dtype of a leaf's `.grad`: settable, the tensor's own by default.
+
+        With None, `.grad` may be set to a tensor of any dtype.
+        """
+        if not self.is_leaf:
+            raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+        found = vars(self).get("_grad_dtype", self._data.dtype)
+        return None if found is None else _dtype.from_numpy[found]
+
+    @grad_dtype.setter
+    def grad_dtype(self, value: Any) -> None:
+        if not self.is_leaf:
+            raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+        if value is not None and (not isinstance(value, _dtype.dtype) or value.numpy.kind != "f"):
+            raise TypeError(f"grad_dtype must be a floating point dtype or None, got {value!r}")
+        kind = None if value is None else value.numpy
+        if self.grad is not None and kind is not None and self.grad._data.dtype != kind:
+            raise RuntimeError(f"grad_dtype: .grad exists already, as {self.grad.dtype}")
+        vars(self)["_grad_dtype"] = kind
+        if self._node is not None:
+            self._node.dtype = kind or self._data.dtype
+
+    def as_subclass(self, cls: Any) -> Any:
+        """Return the same memory and history as an instance of a subclass of Tensor.
+
+        TypeError for a class that is none.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, InfoMethods)):
+            raise TypeError(f"Creating a Tensor subclass from a class that does not inherit from "
+                            f"Tensor is not possible: got {cls!r}")
+        made: Any = alias(self)
+        made.__class__ = cls
+        return made
 
     # ---- transposed
     @property

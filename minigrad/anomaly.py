@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .modes import state
+
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -20,6 +22,9 @@ class _Anomaly:
 
     def __init__(self) -> None:
         self.on = False
+        self.hooks = 0  # how many saved_tensors_hooks are active; saved.py counts
+        self.watched = False  # must recorded nodes be reported?
+        self.pack_node: Any = None  # saved.py sets it
         self.check_nan = True
         self.check_inf = False
         self.set(os.environ.get("MINIGRAD_DEBUG", "") not in ("", "0"))
@@ -27,10 +32,14 @@ class _Anomaly:
     def set(self, on: bool, check_nan: bool = True, check_inf: bool = False) -> None:
         """Switch the mode and say what counts as an anomaly."""
         self.on, self.check_nan, self.check_inf = on, check_nan, check_inf
+        self.watched = on or self.hooks > 0
 
     def recorded(self, node: Any, args: Any = None) -> None:
-        """Remember the user's source line of a recorded op (`args`: those of a Function)."""
-        node.meta = {"where": user_line()}
+        """Remember the user's source line of a recorded op; let hooks pack what it saved."""
+        if self.on:
+            node.meta = {"where": user_line()}
+        if state.packers and args is not None:
+            self.pack_node(node, args)
 
     def after_forward(self, op: Any, arrays: list[Any], y: Any) -> None:
         """Under check_inf: stop at the first op whose result is not finite."""
@@ -119,3 +128,8 @@ class set_detect_anomaly(detect_anomaly):
 def is_anomaly_enabled() -> bool:
     """Return True while anomaly mode is on."""
     return anomaly.on
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Return True if anomaly mode looks for NaN (which is also its setting while it is off)."""
+    return anomaly.check_nan

@@ -20,13 +20,49 @@ def _listed(value: Any, name: str) -> list[Any]:
     if not isinstance(value, Iterable) or isinstance(value, str):
         raise TypeError(f"{name}: expected a Tensor or a sequence of Tensors, got "
                         f"{type(value).__name__}")
-    items = list(value)
+    items = [EdgeOf(value)] if _is_edge(value) else list(value)
     for k, item in enumerate(items):
-        if not isinstance(item, engine.Tensor):
+        if _is_edge(item):
+            items[k] = EdgeOf(item)
+        elif not isinstance(item, (engine.Tensor, EdgeOf)):
             kind = RuntimeError if name == "inputs" else TypeError
             raise kind(f"{name}: all elements have to be Tensors, but element {k} is of type "
                        f"{type(item).__name__}")
     return items
+
+
+def _is_edge(item: Any) -> bool:
+    """Return True for a `graph.GradientEdge`, which is a named tuple."""
+    return hasattr(item, "ownership_token")
+
+
+class EdgeOf:
+    """What a gradient edge stands for where a tensor is expected."""
+
+    requires_grad = True
+
+    def __init__(self, edge: Any) -> None:
+        node, at = edge.node, edge.output_nr
+        several = isinstance(node.shape, list)
+        self._node = engine.Pick(node, at) if several else node
+        self._data = np.broadcast_to(np.zeros((), node.dtype), self._node.shape)
+        self.place = (node, at) if several else (node, None)
+
+    @property
+    def dtype(self) -> Any:
+        return engine.Tensor._dtype_of(self._data.dtype)
+
+
+def _place(t: Any) -> tuple[Any, int | None]:
+    """Return the node at which the gradient of an input arrives, and which of its outputs it is."""
+    return t.place if isinstance(t, EdgeOf) else (t._node, None)
+
+
+def _arrived(found: dict[Any, Any], t: Any) -> Any:
+    """Return the gradient that a sweep found for an input."""
+    node, at = _place(t)
+    g = found.get(node)
+    return g if g is None or at is None else g[at]
 
 
 def _targets(inputs: Any) -> list[Any]:
@@ -102,6 +138,9 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         sweep(roots, keep=keep, create=create_graph)
         return
     wanted = _targets(inputs)
+    if any(isinstance(t, EdgeOf) and type(t._node) is not Leaf for t in wanted):
+        raise RuntimeError("backward: a gradient edge in inputs= must be that of a leaf: for "
+                           "others there is no tensor whose .grad could be set; use grad()")
     found = sweep(roots, {t._node for t in wanted}, keep=keep, create=create_graph)
     for t in wanted:
         g = found.pop(t._node, None)
@@ -139,10 +178,10 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     wanted = _targets(inputs)
     roots = _roots(_listed(outputs, "outputs"), grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    found = sweep(roots, {t._node for t in wanted}, keep=keep, create=create_graph)
+    found = sweep(roots, {_place(t)[0] for t in wanted}, keep=keep, create=create_graph)
     results: list[Any] = []
     for t in wanted:
-        g = found.get(t._node)
+        g = _arrived(found, t)
         if g is None:
             if not (allow_unused or materialize_grads):
                 raise RuntimeError(

@@ -211,8 +211,8 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
         node.shape, node.dtype = [a.shape for a in y], y[0].dtype if y else None
     else:
         node.shape, node.dtype = y.shape, y.dtype
-    if anomaly.on:
-        anomaly.recorded(node)
+    if anomaly.watched:
+        anomaly.recorded(node, args)
     return node
 
 
@@ -259,20 +259,21 @@ class Node(GradFn):
 
     def tensors(self) -> list[Any]:
         """Return the saved values as tensors that are tied to their places on the tape."""
-        plan = self.plan
-        tied = list(self.saved)
-        for k, source in enumerate(plan.sources):
-            value = tied[k]
-            if self.op.variadic and source == 0:
-                tied[k] = [wrap(v, p) for v, p in zip(value, self.parents, strict=True)]
-            elif isinstance(value, ndarray):
-                node = None
-                if source == -1:
-                    node = self
-                elif source in plan.positions:
-                    node = self.parents[plan.positions.index(source)]
-                tied[k] = wrap(value, node)
-        return tied
+        tied = [self.tied(k, self.value(k)) for k in range(len(self.plan.sources))]
+        return tied + self.saved[len(tied):]
+
+    def tied(self, k: int, value: Any) -> Any:
+        """Return saved value k as it was in the forward pass."""
+        plan, source, node = self.plan, self.plan.sources[k], None
+        if self.op.variadic and source == 0:
+            return [wrap(v, p) for v, p in zip(value, self.parents, strict=True)]
+        if not isinstance(value, ndarray):
+            return value
+        if source == -1:
+            node = self
+        elif source in plan.positions:
+            node = self.parents[plan.positions.index(source)]
+        return wrap(value, node)
 
     def release(self) -> None:
         """Drop what was saved; a later backward through this node is refused."""
@@ -317,8 +318,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     owned: set[Any] = set()
     found: dict[Any, Any] = {}
     ready: list[tuple[int, Any]] = []
-    previous = state.grad
-    state.grad = create is True
+    previous = state.grad, state.task
+    state.grad, state.task = create is True, (next(numbers), pending)
     state.arrays += 1
     loud = hush()
     try:
@@ -379,7 +380,7 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
             d = before = outcome = None  # a leaf may take over a gradient that nobody else holds
     finally:
         unhush(loud)
-        state.grad = previous
+        state.grad, state.task = previous
         state.arrays -= 1
     return found
 

@@ -23,6 +23,10 @@ class _State(threading.local):
     inference = False  # are results inference tensors?
     arrays = 0  # depth of engine calls that let ops work on plain ndarrays
     levels: tuple[Any, ...] = ()  # the vmaps that run, outermost first
+    multithreading = True  # see autograd/grad_mode.py
+    packers: tuple[Any, ...] = ()  # the saved tensors hooks, outermost first; see saved.py
+    packers_off: str | None = None  # the error if they are disabled
+    task: Any = None  # (number, pending) of the sweep that runs
     runs: tuple[Any, ...] = ()  # the differentiations of func that run, outermost first
 
 

@@ -44,6 +44,7 @@ class GradFn:
     dtype: Any
     retain: Any
     meta: dict[str, Any] | None
+    key: int
 
     def name(self) -> str:
         """Return the name that PyTorch prints for this function."""
@@ -68,15 +69,74 @@ class GradFn:
         zeros = np.zeros(self.shape[k], self.dtype)
         return wrap(zeros, None) if create else zeros
 
+    def value(self, k: int) -> Any:
+        """Return saved value k; one that a hook packed is unpacked (saved.py)."""
+        return self.saved[k]
+
+    def input_places(self) -> list[int | None]:
+        """Return where the gradient of each of the op's inputs stands in what a sweep gets."""
+        if self.op.variadic:
+            return [*range(len(self.parents))]
+        places = {i: k for k, i in enumerate(self.plan.positions)}
+        return [places.get(i) for i, bit in self.op.bits if bit]
+
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_") and self.versions is not None:
-            key = {"result": "y", "self": "input"}.get(name[7:], name[7:])
-            if key in self.plan.names:
-                return self.tensors()[self.plan.names.index(key)]
-        raise AttributeError(f"{self.name()} has no attribute {name!r}")
+        if name.startswith(("_saved_", "_raw_saved_")):
+            from .autograd.graph import read_saved
+
+            return read_saved(self, name)
+        raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted([*super().__dir__(), *("_saved_" + name for name in shown_names(self))])
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dict for notes about this node; anomaly mode keeps the source line here."""
+        if self.meta is None:
+            self.meta = {}  # type: ignore[misc]
+        return self.meta
+
+    def register_hook(self, fn: Callable[..., Any]) -> Any:
+        """Call fn(grad_inputs, grad_outputs) after this node's backward; it may replace the former.
+
+        Both are tuples of tensors or None; return None or a new tuple of grad_inputs.
+        """
+        from .node_hooks import hooked
+
+        return _register(hooked(self)["after"], fn)
+
+    def register_prehook(self, fn: Callable[..., Any]) -> Any:
+        """Call fn(grad_outputs) before this node's backward; it may return a new tuple."""
+        from .node_hooks import hooked
+
+        return _register(hooked(self)["before"], fn)
+
+    def _sequence_nr(self) -> int:
+        """Return the number of the node: later ops have larger ones."""
+        return -self.key
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
+
+
+def _register(hooks: dict[int, Any], fn: Any) -> Any:
+    from .autograd.graph import RemovableHandle
+
+    return RemovableHandle(hooks, fn)
+
+
+SHOWN = {"input": "self", "y": "result"}  # the names of saved values in PyTorch
+SECOND = {"MmBackward0": "mat2", "BmmBackward0": "mat2", "MvBackward0": "vec"}
+
+
+def shown_names(node: Any) -> list[str]:
+    """Return the names that PyTorch gives to what a node saves."""
+    if not node.plan:
+        return []
+    names = [SHOWN.get(name, name) for name in node.plan.names]
+    second = SECOND.get(node.name())
+    return [second if second and name == "other" else name for name in names]
 
 
 def edge(node: Any) -> tuple[Any, int]:
@@ -105,6 +165,22 @@ class Slot:
                 for k in range(len(node.shape))]
 
 
+class AfterLeaf:
+    """Marks a hook that gets the gradient that a leaf has accumulated, not the tensor."""
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self.hook = hook
+
+
+class BeforeLeaf(AfterLeaf):
+    """A hook of the node, not of the tensor: takes and returns tuples, and runs after those."""
+
+    def __call__(self, g: Any) -> Any:
+        from .node_hooks import replaced
+
+        return replaced(self.hook((g,)), [g], self.hook)[0]
+
+
 class Leaf:
     """The end of the tape at a tensor that requires grad: owns its gradient, hooks and array."""
 
@@ -129,6 +205,7 @@ class Leaf:
 
     def accumulate(self, g: Any, create: bool) -> None:
         """Add a finished gradient to `.grad`, which never shares memory with anything else."""
+        shown = (g if create else wrap(np.array(g), None)) if self.post_hooks else None
         with _accumulating:
             if self.grad is None:
                 if not create:
@@ -146,7 +223,10 @@ class Leaf:
             if tensor is None:  # the last name is gone: show the hooks an equal tensor
                 tensor = wrap(self.array, None)
                 tensor._node = self
-            for hook in list(self.post_hooks.values()):
+            for hook in sorted(self.post_hooks.values(), key=lambda h: isinstance(h, AfterLeaf)):
+                if isinstance(hook, AfterLeaf):
+                    hook.hook((), (shown,))
+                    continue
                 result = hook(tensor)
                 if result is not None:
                     if not isinstance(result, Tensor):
@@ -162,6 +242,21 @@ class Leaf:
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
 
+    metadata = GradFn.metadata
+    _sequence_nr = GradFn._sequence_nr
+
+    def register_hook(self, fn: Callable[..., Any]) -> Any:
+        """Call fn((), grad_outputs) after the gradient has been added to `.grad`."""
+        if self.post_hooks is None:
+            self.post_hooks = {}
+        return _register(self.post_hooks, AfterLeaf(fn))
+
+    def register_prehook(self, fn: Callable[..., Any]) -> Any:
+        """Call fn(grad_outputs) before the gradient is added; it may return a new tuple."""
+        if self.hooks is None:
+            self.hooks = {}
+        return _register(self.hooks, BeforeLeaf(fn))
+
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
 
@@ -170,11 +265,12 @@ def run_hooks(node: Any, g: Any, create: bool) -> Any:
     """Call tensor hooks with the finished gradient; each may replace it. retain_grad is last."""
     as_given = not create
     held = wrap(g, None) if as_given else g
-    for hook in list((node.hooks or {}).values()):
+    hooks = node.hooks or {}
+    for hook in sorted(hooks.values(), key=lambda h: isinstance(h, BeforeLeaf)):
         changed = hook(held)
         if changed is not None:
             if not isinstance(changed, Tensor):
-                raise TypeError(f"expected Tensor, but hook returned '{type(changed).__name__}'")
+                raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
             if changed._data.shape != held._data.shape:
                 raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size "
                                    f"of value: {list(held.shape)} became {list(changed.shape)}")

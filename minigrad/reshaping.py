@@ -54,3 +54,9 @@ def reshaped(x: Any, function: Any, *options: Any) -> Any:
         x._reshapes = (*x._reshapes, (storage.rebased, undo))
     wrote(x, made.name + "_")
     return x
+
+
+@op(input=lambda g: g, view=True, shown="AliasBackward0")
+def alias(input: Any) -> np.ndarray:
+    """Return the same memory as it is."""
+    return input[...]

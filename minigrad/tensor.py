@@ -21,7 +21,7 @@ from ._methods_math import MathMethods
 from ._methods_rare import RareMethods
 from ._operators import Operators
 from .backprop import backward
-from .engine import Leaf, Node, wrap
+from .engine import Leaf, Node, Pick, wrap
 from .modes import state
 from .ops import create, index
 from .versions import InferenceStorage, Storage, storage_of
@@ -170,6 +170,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
                 raise RuntimeError("only Tensors of floating point dtype can require gradients, "
                                    f"not {self.dtype}; convert with .float() first")
             self._node = Leaf(self)
+            self._node.dtype = vars(self).get("_grad_dtype") or self._data.dtype
         elif not requires_grad and self._node is not None:
             self._grad, self._node = self.grad, None
         return self
@@ -182,7 +183,8 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
     @property
     def grad_fn(self) -> Node | None:
         """The recorded function that made this tensor; None for leaves."""
-        return None if self.is_leaf else self._node  # type: ignore[return-value]
+        node: Any = None if self.is_leaf else self._node
+        return node.parents[0] if type(node) is Pick else node
 
     @property
     def grad(self) -> Tensor | None:
@@ -210,7 +212,8 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
             if value._data.shape != self._data.shape:
                 raise RuntimeError(f"assigned grad has data of a different size: "
                                    f"{list(value.shape)} for a tensor of {list(self.shape)}")
-            if value._data.dtype != self._data.dtype:
+            if value._data.dtype != (vars(self).get("_grad_dtype", self._data.dtype)
+                                     or value._data.dtype):
                 raise RuntimeError(f"assigned grad has data of a different type: {value.dtype} "
                                    f"for a tensor of {self.dtype}")
         node = self._node
@@ -311,7 +314,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
     # ---- the bridge to Python and NumPy
     def numpy(self, *, force: bool = False) -> ndarray:
         """Return the array itself (shared memory); refused while the tensor requires grad."""
-        if self.requires_grad and not force:
+        if self.requires_grad and state.grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. "
                                "Use tensor.detach().numpy() instead.")
         return self._data

@@ -12,6 +12,7 @@ from .. import engine, views
 from ..engine import Leaf, Node, Pick, wrap
 from ..modes import no_grad, state
 from ..nodes import edge
+from ..saved import Packed
 from ..versions import changed_in_place, storage_of
 
 ndarray = np.ndarray
@@ -69,7 +70,7 @@ class FunctionNode(Node):
         self.versions = ()
         self.key = -next(engine.numbers)
         if engine.anomaly.on:
-            engine.anomaly.recorded(self, args)
+            engine.anomaly.recorded(self)
 
     def save(self, outputs: list[Any]) -> None:
         """Turn the tensors that forward saved into arrays with ties: no tensor stays here."""
@@ -80,6 +81,9 @@ class FunctionNode(Node):
                 saved.append(None)
                 continue
             made = [i for i, out in enumerate(outputs) if out is t]
+            if state.packers:
+                saved.append((Packed(state.packers[-1], t), made[0] if made else None, t._node))
+                continue
             saved.append((t._data, made[0] if made else None, t._node))
             storage = storage_of(t)
             versions.append((f"saved_tensors[{k}]", storage, storage.count))
@@ -100,10 +104,9 @@ class FunctionNode(Node):
         for item in self.saved:
             if item is None:
                 found.append(None)
-            elif item[1] is None:
-                found.append(wrap(item[0], item[2]))
-            else:
-                found.append(wrap(item[0], self.output(item[1])))
+                continue
+            array = item[0].array() if isinstance(item[0], Packed) else item[0]
+            found.append(wrap(array, item[2] if item[1] is None else self.output(item[1])))
         return tuple(found)
 
     def output(self, k: int) -> Node:
@@ -165,8 +168,14 @@ class FunctionNode(Node):
         if self.saved:
             self.saved = self.versions = None
 
+    def input_places(self) -> list[int | None]:
+        return [k if p is not None else None for k, p in enumerate(self.parents)]
+
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        """Show the attributes that forward gave to ctx: in PyTorch ctx is the node."""
+        if name[:2] != "__" and name in vars(self.ctx):
+            return vars(self.ctx)[name]
+        raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
 
 
 class _Named:

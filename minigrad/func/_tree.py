@@ -8,12 +8,12 @@ from typing import Any
 
 Spec = Any  # None for a leaf, else (a function that builds the container, specs of its parts)
 
-_DICTS = (dict, OrderedDict, defaultdict)
+_DICTS: tuple[Any, ...] = (dict, OrderedDict, defaultdict)
 
 
 def parts_of(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
     """Return a container's parts and how to build one like it; None for a leaf."""
-    kind = type(tree)
+    kind: Any = type(tree)
     if kind in _DICTS:
         keys = list(tree)
         if isinstance(tree, defaultdict):

@@ -14,6 +14,11 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, engine.Tensor)
 
 
+def is_inference(input: Any) -> bool:
+    """Return True for a tensor that was made in inference mode."""
+    return _check.tensor(input, "is_inference").is_inference()  # type: ignore[no-any-return]
+
+
 def is_storage(obj: Any) -> bool:
     """Return True for a block of memory as `Tensor.untyped_storage` returns it."""
     return type(obj).__name__ == "UntypedStorage"

@@ -105,9 +105,10 @@ lines({
     "jacfwd has_aux": lambda t: t.jacfwd(lambda x: (t.h(x), x * 3), has_aux=True)(t.x),
     "jacrev in chunks": lambda t: t.jacrev(t.h, chunk_size=3)(t.x),
     "vmap in chunks": lambda t: t.vmap(t.grad(t.f), chunk_size=2)(t.b),
-    "in_dims of a dict": lambda t: t.vmap(lambda d: d["a"] * d["b"], in_dims=({"a": 1, "b": None},))(
-        {"a": t.W, "b": t.x[0]}),
-    "out_dims of a tuple": lambda t: t.vmap(lambda a: (a, a.sum(), t.x), out_dims=(1, 0, None))(t.b),
+    "in_dims of a dict": lambda t: t.vmap(
+        lambda d: d["a"] * d["b"], in_dims=({"a": 1, "b": None},))({"a": t.W, "b": t.x[0]}),
+    "out_dims of a tuple": lambda t: t.vmap(
+        lambda a: (a, a.sum(), t.x), out_dims=(1, 0, None))(t.b),
     "nested confusion": lambda t: t.grad(lambda x: x * t.grad(lambda y: x + y)(t.x[0]))(t.x[1]),
     "under no_grad": lambda t: t.torch.no_grad()(t.grad(lambda x: (x * t.p).sin().sum()))(t.x),
     "vmap over autograd.grad": lambda t: (lambda y: t.vmap(lambda v: t.torch.autograd.grad(
