@@ -18,7 +18,7 @@ from .elementwise import exp, log, sqrt
 from .index import take_index
 from .loss import reduced
 from .reduce import sum
-from .shape import unsqueeze
+from .shape import reshape, unsqueeze
 
 ndarray = np.ndarray
 
@@ -222,31 +222,49 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, 
     reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p}")
-    own, others, index = _picked("multi_margin_loss", input, target, weight)
-    losses = clamp_min(margin - own + input, 0)
+    rows, index, weight = _picked("multi_margin_loss", input, target, weight)
+    count, classes = rows.shape
+    own = unsqueeze(take_index(rows, (np.arange(count), index)), -1)
+    losses = clamp_min(margin - own + rows, 0)
     losses = losses if p == 1 else losses * losses
     if weight is not None:
-        losses = losses * unsqueeze(take_index(weight, index), -1)
-    y = reduced(sum(where(others, losses, 0.0), -1) / input.shape[-1], reduction)
-    return labelled(y, "MultiMarginLossBackward0")
+        losses = losses * unsqueeze(take_index(weight, (index,)), -1)
+    others = wrap(np.arange(classes) != index[:, None], None)
+    losses = sum(where(others, losses, 0.0), -1) / classes
+    return _over_rows(losses, target.shape, reduction, "MultiMarginLossBackward0")
+
+
+def _over_rows(losses: Any, shape: Any, reduction: str, name: str) -> Any:
+    """Return one loss per row in a shape, their sum, or their mean, which is 0 without rows."""
+    if reduction == "none":
+        return labelled(reshape(losses, shape), name)
+    return labelled(reduced(losses, reduction if losses.shape[0] else "sum"), name)
+
+
+def _as_rows(input: Any) -> Any:
+    """Return an input (N, C) as it is, and one sample, (C,) or (), as (1, C)."""
+    return input if input.ndim == 2 else reshape(input, (1, input.numel()))
 
 
 def _picked(where_: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, Any]:
-    """Return the targets' scores (..., 1), the mask of the other classes, and the index."""
-    shape, classes = input._data.shape, target._data
-    if classes.shape != shape[:-1] or not shape:
+    """Check the arguments; return the input as rows, each row's class, and the weight or None."""
+    if weight is not None and weight.ndim != 1:
+        raise ValueError(f"{where_}: weight must be one-dimensional, one number per class, got the "
+                         f"shape {tuple(weight.shape)}")
+    shape, index = input._data.shape, target._data
+    rows = shape[0] if len(shape) == 2 else 1
+    if len(shape) > 2 or index.ndim > 1 or index.size != rows or not np.all(shape[-1:]):
         raise RuntimeError(f"{where_}: expected an input (N, C) with targets (N,), or (C,) with "
-                           f"one, got the shapes {shape} and {classes.shape}")
-    if classes.size and not 0 <= classes.min() <= classes.max() < shape[-1]:
-        raise RuntimeError(f"{where_}: target out of range: {classes.min()} to {classes.max()} for "
-                           f"{shape[-1]} classes")
-    if weight is not None and weight._data.shape != shape[-1:]:
-        raise RuntimeError(f"{where_}: inconsistent weight size, expected ({shape[-1]},), got "
+                           f"one, and C > 0, got the shapes {shape} and {index.shape}")
+    input = _as_rows(input)
+    classes = input.shape[1]
+    if index.size and not 0 <= index.min() <= index.max() < classes:
+        raise RuntimeError(f"{where_}: target out of range: {index.min()} to {index.max()} for "
+                           f"{classes} classes")
+    if weight is not None and weight._data.shape != (classes,):
+        raise RuntimeError(f"{where_}: inconsistent weight size, expected ({classes},), got "
                            f"{weight._data.shape}")
-    rows = (np.arange(shape[0]),) if len(shape) == 2 else ()
-    own = take_index(input, (*rows, classes))
-    others = np.arange(shape[-1]) != classes[..., None]
-    return unsqueeze(own, -1), wrap(others, None), (classes,)
+    return input, index.reshape(rows), weight
 
 
 def multilabel_margin_loss(input: Any, target: Any, size_average: bool | None = None,
@@ -263,21 +281,25 @@ def multilabel_margin_loss(input: Any, target: Any, size_average: bool | None = 
     """
     reduction = reduction_of(size_average, reduce, reduction)
     shape, labels = input._data.shape, target._data
-    if labels.shape != shape or len(shape) not in (1, 2):
+    one = len(shape) < 2 and labels.ndim < 2 and labels.size == input._data.size
+    if not one and (len(shape) != 2 or labels.shape != shape) or not np.all(shape[-1:]):
         raise RuntimeError(f"multilabel_margin_loss: inconsistent target size {labels.shape} for "
-                           f"an input of size {shape}: expected the same, (N, C) or (C,)")
-    classes = shape[-1]
+                           f"an input of size {shape}: expected the same, (N, C) or (C,), and "
+                           f"C > 0")
+    rows = _as_rows(input)
+    count, classes = rows.shape
+    labels = labels.reshape(count, classes)
     if labels.size and not -1 <= labels.min() <= labels.max() < classes:
         raise RuntimeError(f"multilabel_margin_loss: target is out of range: {labels.min()} to "
                            f"{labels.max()} for {classes} classes")
     listed = np.logical_and.accumulate(labels >= 0, -1)
     named = ((labels[..., None] == np.arange(classes)) & listed[..., None]).any(-2)
-    rows = (np.arange(shape[0])[:, None],) if len(shape) == 2 else ()
-    own = unsqueeze(take_index(input, (*rows, np.where(listed, labels, 0))), -1)  # (..., label, 1)
+    picked = take_index(rows, (np.arange(count)[:, None], np.where(listed, labels, 0)))
+    own = unsqueeze(picked, -1)  # (row, label, 1)
     pairs = wrap(listed[..., None] & ~named[..., None, :], None)
-    losses = where(pairs, clamp_min(1 - own + unsqueeze(input, -2), 0), 0.0)
-    y = reduced(sum(losses, (-2, -1)) / classes, reduction)
-    return labelled(y, "MultilabelMarginLossBackward0")
+    losses = where(pairs, clamp_min(1 - own + unsqueeze(rows, -2), 0), 0.0)
+    return _over_rows(sum(losses, (-2, -1)) / classes, shape[:-1], reduction,
+                      "MultilabelMarginLossBackward0")
 
 
 def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None,
