@@ -10,7 +10,8 @@ import numpy as np
 
 from ..engine import wrap
 from ..tensor import Tensor
-from .optimizer import Optimizer, Update, check_lr, first_step, next_step, number, zeros_of
+from ._elementwise import first_step, next_step, zeros_of
+from .optimizer import Optimizer, Update, check_lr, number
 
 ndarray = np.ndarray
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import Optimizer, Update, check_lr, number, zeros_of
+from ._elementwise import zeros_of
+from .optimizer import Optimizer, Update, check_lr, number
 
 ndarray = np.ndarray
 

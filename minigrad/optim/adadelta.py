@@ -8,18 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import (
-    Optimizer,
-    Update,
-    check_at_least_0,
-    check_lr,
-    first_step,
-    in_blocks,
-    next_step,
-    number,
-    refuse,
-    zeros_of,
-)
+from ._elementwise import first_step, in_blocks, next_step, zeros_of
+from .optimizer import Optimizer, Update, check_at_least_0, check_lr, number, refuse
 
 ndarray = np.ndarray
 

@@ -8,18 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import (
-    Optimizer,
-    Update,
-    check_at_least_0,
-    check_lr,
-    first_step,
-    in_blocks,
-    next_step,
-    number,
-    refuse,
-    zeros_of,
-)
+from ._elementwise import Elementwise, first_step, zeros_of
+from .optimizer import Optimizer, check_at_least_0, check_lr, number, refuse
 
 ndarray = np.ndarray
 
@@ -64,18 +54,13 @@ class Adagrad(Optimizer):
             total._data.fill(group["initial_accumulator_value"])
             self.state[param].update(step=first_step(), sum=total)
 
-    def _prepare(self, group: dict[str, Any]) -> Update:
+    def _prepare(self, group: dict[str, Any]) -> Elementwise:
         lr, fall = number(group["lr"]), group["lr_decay"]
         decay, eps = group["weight_decay"], group["eps"]
         sign = -1 if group["maximize"] else 1
 
-        def update(param: Tensor, grad: ndarray) -> None:
-            state = self.state[param]
-            t = next_step(state)
-            constants = (lr / (1 + (t - 1) * fall), eps, decay, sign)
-            in_blocks(_adagrad, constants, param._data, grad, state["sum"]._data)
-
-        return update
+        return Elementwise(
+            _adagrad, lambda t: (lr / (1 + (t - 1) * fall), eps, decay, sign), ["sum"])
 
 
 def _adagrad(lr: float, eps: float, decay: float, sign: int, p: ndarray, g: ndarray,

@@ -9,19 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from ._elementwise import Elementwise
 from .optimizer import (
     Optimizer,
-    Update,
     check_at_least_0,
     check_betas,
     check_lr,
     decay_of,
-    first_step,
-    in_blocks,
-    next_step,
     number,
     refuse,
-    zeros_of,
 )
 
 ndarray = np.ndarray
@@ -66,28 +62,21 @@ class Adam(Optimizer):
             "capturable": capturable, "differentiable": differentiable, "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _prepare(self, group: dict[str, Any]) -> Update:
+    def _prepare(self, group: dict[str, Any]) -> Elementwise:
         lr, eps = number(group["lr"]), group["eps"]
         b1, b2 = (number(beta) for beta in group["betas"])
         shrink, penalty = decay_of(group, lr)
         sign = -1 if group["maximize"] else 1
 
-        def update(param: Tensor, grad: ndarray) -> None:
-            state = self.state[param]
-            if not state:
-                state.update(step=first_step(), exp_avg=zeros_of(param),
-                             exp_avg_sq=zeros_of(param))
-                if group["amsgrad"]:
-                    state["max_exp_avg_sq"] = zeros_of(param)
-            t = next_step(state)
-            root = math.sqrt(1 - b2**t)  # folded into eps and the length: saves a pass
-            constants = (b1, b2, eps * root, lr / (1 - b1**t) * root, shrink, penalty, sign)
-            arrays = [param._data, grad, state["exp_avg"]._data, state["exp_avg_sq"]._data]
-            if group["amsgrad"]:
-                arrays.append(state["max_exp_avg_sq"]._data)
-            in_blocks(_adam, constants, *arrays)
+        names = ["exp_avg", "exp_avg_sq"]
+        if group["amsgrad"]:
+            names.append("max_exp_avg_sq")
 
-        return update
+        def constants(t: float) -> tuple[Any, ...]:
+            root = math.sqrt(1 - b2**t)  # folded into eps and the length: saves a pass
+            return b1, b2, eps * root, lr / (1 - b1**t) * root, shrink, penalty, sign
+
+        return Elementwise(_adam, constants, names)
 
 
 def _adam(b1: float, b2: float, eps: float, length: float, shrink: float, penalty: float,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from ._elementwise import first_step, in_blocks, next_step, zeros_of
 from .optimizer import (
     Optimizer,
     Update,
@@ -15,12 +16,8 @@ from .optimizer import (
     check_betas,
     check_lr,
     decay_of,
-    first_step,
-    in_blocks,
-    next_step,
     number,
     refuse,
-    zeros_of,
 )
 
 ndarray = np.ndarray

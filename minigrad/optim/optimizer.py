@@ -1,7 +1,7 @@
 """`Optimizer`, the base: parameter groups, state, saving and loading, hooks, the step's loop.
 
-An optimizer declares its formula once: `_prepare(group)` returns a function that updates one
-parameter from its gradient, both plain arrays, in place.
+An optimizer declares its formula once: `_prepare(group)` returns an `Elementwise` rule, or for
+other formulas a function that updates one parameter from its gradient, plain arrays, in place.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from .._dtype import float64, get_default_dtype
 from ..anomaly import anomaly, user_line
 from ..engine import wrap
 from ..modes import enable_grad
 from ..tensor import Tensor
 from ..versions import storage_of
+from ._elementwise import Elementwise
 from ._hooks import StateHooks, hooked
 
 ndarray = np.ndarray
 Update = Callable[[Tensor, ndarray], None]
-BLOCK = 32768  # elements worked on at a time: a block of every array stays in the cache
 
 
 class Optimizer(StateHooks):
@@ -43,6 +42,7 @@ class Optimizer(StateHooks):
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
+        self._flat: dict[int, Any] = {}
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -93,8 +93,8 @@ class Optimizer(StateHooks):
                              "param group with names to the optimizer without, or vice versa")
 
     # ---- stepping
-    def _prepare(self, group: dict[str, Any]) -> Update:
-        """Return the update of one parameter under a group's options."""
+    def _prepare(self, group: dict[str, Any]) -> Update | Elementwise:
+        """Return the update of parameters under a group's options."""
         raise NotImplementedError(f"{type(self).__name__}: define _prepare(group) or step")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -108,8 +108,11 @@ class Optimizer(StateHooks):
                 loss = closure()
         name = f"{type(self).__name__}.step"
         where = user_line() if anomaly.on else None
-        for group in self.param_groups:
+        for k, group in enumerate(self.param_groups):
             update = self._prepare(group)
+            if isinstance(update, Elementwise):
+                update.run(self, k, group["params"], name, where)
+                continue
             for param in group["params"]:
                 grad = param.grad
                 if grad is not None:
@@ -180,6 +183,7 @@ class Optimizer(StateHooks):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if not hasattr(self, "_step_pre_hooks"):
             StateHooks.__init__(self)
+        self._flat = {}
         vars(self).update(state)
         for group in self.param_groups:  # options that an older checkpoint does not know
             for name, default in self.defaults.items():
@@ -238,36 +242,7 @@ def _converted(value: Any, param: Tensor | None, key: str = "") -> Any:
     return deepcopy(value)
 
 
-# ---- what the optimizers' formulas share
-def in_blocks(kernel: Callable[..., None], constants: tuple[Any, ...], *arrays: ndarray) -> None:
-    """Call an elementwise kernel on arrays of one shape; large ones part by part."""
-    size = arrays[0].size
-    if size <= BLOCK or not all(a.flags.c_contiguous for a in arrays):
-        kernel(*constants, *arrays)
-        return
-    flat = [a.reshape(-1) for a in arrays]
-    for start in range(0, size, BLOCK):
-        kernel(*constants, *[a[start:start + BLOCK] for a in flat])
-
-
-def zeros_of(param: Tensor) -> Tensor:
-    """Return zeros like a parameter: a running average before the first step."""
-    return wrap(np.zeros(param._data.shape, param._data.dtype), None)
-
-
-def first_step() -> Tensor:
-    """Return the number of steps done so far, 0, as PyTorch keeps it: a floating 0-d tensor."""
-    kind = np.float64 if get_default_dtype() is float64 else np.float32
-    return wrap(np.zeros((), kind), None)
-
-
-def next_step(state: dict[str, Any]) -> float:
-    """Count a step of one parameter and return its number, from 1."""
-    count = state["step"]._data
-    count += 1
-    return count.item()
-
-
+# ---- what the optimizers' options share
 def number(value: Any) -> float:
     """Return an option that may be a tensor of one element as a Python number."""
     return value.item() if isinstance(value, Tensor) else value

@@ -8,18 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import (
-    Optimizer,
-    Update,
-    check_at_least_0,
-    check_lr,
-    first_step,
-    in_blocks,
-    next_step,
-    number,
-    refuse,
-    zeros_of,
-)
+from ._elementwise import Elementwise
+from .optimizer import Optimizer, check_at_least_0, check_lr, number, refuse
 
 ndarray = np.ndarray
 
@@ -57,7 +47,7 @@ class RMSprop(Optimizer):
             "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach,
             "maximize": maximize, "differentiable": differentiable})
 
-    def _prepare(self, group: dict[str, Any]) -> Update:
+    def _prepare(self, group: dict[str, Any]) -> Elementwise:
         sign = -1 if group["maximize"] else 1
         constants = (number(group["lr"]), group["alpha"], group["eps"], group["weight_decay"],
                      group["momentum"], group["centered"], sign)
@@ -67,14 +57,7 @@ class RMSprop(Optimizer):
         if group["centered"]:
             names.append("grad_avg")
 
-        def update(param: Tensor, grad: ndarray) -> None:
-            state = self.state[param]
-            if not state:
-                state.update({"step": first_step(), **{name: zeros_of(param) for name in names}})
-            next_step(state)
-            in_blocks(_rmsprop, constants, param._data, grad, *[state[n]._data for n in names])
-
-        return update
+        return Elementwise(_rmsprop, lambda t: constants, names)
 
 
 def _rmsprop(lr: float, alpha: float, eps: float, decay: float, momentum: float, centered: bool,

@@ -7,18 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import wrap
 from ..tensor import Tensor
-from .optimizer import (
-    BLOCK,
-    Optimizer,
-    Update,
-    check_at_least_0,
-    check_lr,
-    in_blocks,
-    number,
-    refuse,
-)
+from ._elementwise import BLOCK, Elementwise, in_blocks
+from .optimizer import Optimizer, Update, check_at_least_0, check_lr, number, refuse
 
 ndarray = np.ndarray
 
@@ -56,11 +47,16 @@ class SGD(Optimizer):
             "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
             "differentiable": differentiable, "fused": fused})
 
-    def _prepare(self, group: dict[str, Any]) -> Update:
+    def _prepare(self, group: dict[str, Any]) -> Update | Elementwise:
         lr, momentum = number(group["lr"]), group["momentum"]
         decay = number(group["weight_decay"])
         sign = -1 if group["maximize"] else 1
-        follow = (lr, sign, decay, momentum, 1 - group["dampening"], group["nesterov"])
+        if momentum:
+            damped, nesterov = 1 - group["dampening"], group["nesterov"]
+            return Elementwise(  # the first step is not dampened
+                _descend_with_momentum,
+                lambda t: (lr, sign, decay, momentum, 1 if t == 1 else damped, nesterov),
+                ["momentum_buffer"], counted=False)
 
         shrink = lr * decay
         rates: dict[Any, ndarray] = {}  # 0-d arrays: NumPy takes longer to convert a number
@@ -75,17 +71,7 @@ class SGD(Optimizer):
             else:
                 in_blocks(_descend, (rate, shrink), p, grad)
 
-        def update(param: Tensor, grad: ndarray) -> None:
-            state = self.state[param]
-            buffer = state.get("momentum_buffer")
-            constants = follow
-            if buffer is None:
-                buffer = wrap(np.zeros_like(param._data), None)
-                state["momentum_buffer"] = buffer
-                constants = (*follow[:4], 1, follow[5])  # the first step is not dampened
-            in_blocks(_descend_with_momentum, constants, param._data, grad, buffer._data)
-
-        return update if momentum else plain
+        return plain
 
 
 def _descend(rate: ndarray, decay: float, p: ndarray, g: ndarray) -> None:

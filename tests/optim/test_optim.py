@@ -13,7 +13,7 @@ import pytest
 
 import minigrad as torch
 from minigrad import nn, optim
-from minigrad.optim.optimizer import BLOCK
+from minigrad.optim._elementwise import BLOCK
 from tests.record_optim import plain
 from tests.samples_optim import CLOSURES, OPTIMIZERS, WHOLE, gradient, start, trajectory
 

@@ -1,0 +1,200 @@
+"""Updates that treat every element alike, run on many small parameters at once.
+
+A NumPy call takes as long for a small array as for one a hundred times larger. So the small
+parameters of a group are copied side by side, with their gradients, into flat arrays; their running
+averages live there already (the tensors in `state` show parts of it); the formula runs once; the
+new values are copied back. Parameters, gradients and states stay the tensors that they were: what a
+program changes between two steps counts, and if it replaces an array the flat ones are made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .._dtype import float64, get_default_dtype
+from ..engine import wrap
+from ..tensor import Tensor
+from ..versions import storage_of
+
+ndarray = np.ndarray
+SMALL = 4096  # elements up to which a parameter is copied into the flat arrays
+FEW = 3  # with fewer of them the copies cost more than they save
+BLOCK = 32768  # elements worked on at a time: a block of every array stays in the cache
+
+
+@dataclass(slots=True)
+class Elementwise:
+    """One formula: `kernel(*constants(t), p, g, *state)` changes p and its state in place.
+
+    t is the number of the step, from 1. Without `counted` the state has no "step", and t is 1 at a
+    parameter's first step and 2 later.
+    """
+
+    kernel: Callable[..., None]
+    constants: Callable[[float], tuple[Any, ...]]
+    names: list[str]
+    counted: bool = True
+
+    def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
+        """Update the parameters of group `number` that have a gradient."""
+        state = optimizer.state
+        small, grads, states = [], [], []
+        for param in params:
+            grad = param.grad
+            if grad is None:
+                continue
+            g, own = grad._data, state[param]
+            if own and g.size <= SMALL and g.flags.c_contiguous:
+                small.append(param)
+                grads.append(g)
+                states.append(own)
+            else:
+                self.single(own, param, g)
+                (param._storage or storage_of(param)).wrote(by, where)
+        if not small:
+            return
+        flat = self.flat(optimizer, number, small, states) if len(small) >= FEW else None
+        if flat is None or not flat.step(self, grads):
+            for param, g, own in zip(small, grads, states, strict=True):
+                self.single(own, param, g)
+        for param in small:
+            (param._storage or storage_of(param)).wrote(by, where)
+
+    def single(self, own: dict[str, Any], param: Tensor, g: ndarray) -> None:
+        """Update one parameter, whose state is `own`."""
+        t = 2.0
+        if self.counted and "step" not in own:
+            own["step"] = first_step()
+        for name in self.names:
+            if own.get(name) is None:
+                own[name] = zeros_of(param)
+                t = 1.0
+        if self.counted:
+            t = next_step(own)
+        in_blocks(self.kernel, self.constants(t), param._data, g,
+                  *[own[name]._data for name in self.names])
+
+    def flat(self, optimizer: Any, number: int, params: list[Tensor],
+             states: list[dict[str, Any]]) -> Flat | None:
+        """Return the flat arrays of these parameters: the last step's, if they still hold."""
+        kept: Flat | None = optimizer._flat.get(number)
+        if kept is None or not kept.holds(params, states):
+            kept = optimizer._flat[number] = Flat.of(params, states, self)
+        return kept
+
+
+@dataclass(slots=True)
+class Flat:
+    """Small parameters side by side: their values, gradients and states."""
+
+    params: list[Tensor]
+    arrays: list[ndarray]  # the parameters' own
+    rows: list[ndarray]  # the same, flat
+    values: ndarray
+    grads: ndarray
+    parts: list[ndarray]  # of `values`, one a parameter
+    states: list[ndarray] = field(default_factory=list)
+    views: dict[str, list[ndarray]] = field(default_factory=dict)  # what the states must show
+    steps: ndarray | None = None
+
+    @classmethod
+    def of(cls, params: list[Tensor], all_own: list[dict[str, Any]],
+           rule: Elementwise) -> Flat | None:
+        """Copy states side by side and let their tensors show the copies; None if it cannot be."""
+        arrays = [param._data for param in params]
+        dtype = arrays[0].dtype
+        owned: list[list[Any]] = [[own.get(name) for name in rule.names] for own in all_own]
+        if any(a.dtype != dtype or not a.flags.c_contiguous for a in arrays) or _overlap(arrays):
+            return None
+        if any(not isinstance(s, Tensor) or s._data.shape != a.shape or s._data.dtype != dtype
+               for own, a in zip(owned, arrays, strict=True) for s in own):
+            return None
+        ends = np.cumsum([a.size for a in arrays])
+        cuts = [slice(int(end) - a.size, int(end)) for end, a in zip(ends, arrays, strict=True)]
+        values = np.empty(int(ends[-1]), dtype)
+        made = cls(params, arrays, [a.reshape(-1) for a in arrays], values, np.empty_like(values),
+                   [values[cut] for cut in cuts])
+        for k, name in enumerate(rule.names):
+            whole = np.concatenate([own[k]._data.reshape(-1) for own in owned])
+            made.states.append(whole)
+            made.views[name] = [whole[cut].reshape(a.shape)
+                                for cut, a in zip(cuts, arrays, strict=True)]
+            for own, view in zip(owned, made.views[name], strict=True):
+                own[k]._data = view
+        if rule.counted:
+            counts = [own["step"] for own in all_own]
+            made.steps = np.array([c._data for c in counts], counts[0]._data.dtype)
+            made.views["step"] = [made.steps[k:k + 1].reshape(()) for k in range(len(params))]
+            for count, view in zip(counts, made.views["step"], strict=True):
+                count._data = view
+        return made
+
+    def holds(self, params: list[Tensor], states: list[dict[str, Any]]) -> bool:
+        """Tell whether these are the parameters, and nobody has replaced an array since."""
+        if len(params) != len(self.params):
+            return False
+        for param, known, array in zip(params, self.params, self.arrays, strict=True):
+            if param is not known or param._data is not array:
+                return False
+        for name, views in self.views.items():
+            for own, view in zip(states, views, strict=True):
+                if own[name]._data is not view:
+                    return False
+        return True
+
+    def step(self, rule: Elementwise, grads: list[ndarray]) -> bool:
+        """Run the formula once for all; False if they are not at the same step."""
+        t = 2.0
+        if self.steps is not None:
+            t = self.steps.item(0) + 1
+            if not (self.steps == t - 1).all():
+                return False
+            self.steps += 1
+        values = self.values
+        np.concatenate(self.rows, out=values)
+        np.concatenate([g.reshape(-1) for g in grads], out=self.grads)
+        in_blocks(rule.kernel, rule.constants(t), values, self.grads, *self.states)
+        for row, part in zip(self.rows, self.parts, strict=True):
+            np.copyto(row, part)
+        return True
+
+
+def _overlap(arrays: list[ndarray]) -> bool:
+    """Tell whether some arrays share memory: then one update must see the other's result."""
+    spans = sorted((a.ctypes.data, a.nbytes) for a in arrays)
+    return any(start + size > after for (start, size), (after, _) in pairwise(spans))
+
+
+# ------------------------------------------------------------------- what the formulas share
+def in_blocks(kernel: Callable[..., None], constants: tuple[Any, ...], *arrays: ndarray) -> None:
+    """Call an elementwise kernel on arrays of one shape; large ones part by part."""
+    size = arrays[0].size
+    if size <= BLOCK or not all(a.flags.c_contiguous for a in arrays):
+        kernel(*constants, *arrays)
+        return
+    flat = [a.reshape(-1) for a in arrays]
+    for start in range(0, size, BLOCK):
+        kernel(*constants, *[a[start:start + BLOCK] for a in flat])
+
+
+def zeros_of(param: Tensor) -> Tensor:
+    """Return zeros like a parameter: a running average before the first step."""
+    return wrap(np.zeros(param._data.shape, param._data.dtype), None)
+
+
+def first_step() -> Tensor:
+    """Return the number of steps done so far, 0, as PyTorch keeps it: a floating 0-d tensor."""
+    kind = np.float64 if get_default_dtype() is float64 else np.float32
+    return wrap(np.zeros((), kind), None)
+
+
+def next_step(state: dict[str, Any]) -> float:
+    """Count a step of one parameter and return its number, from 1."""
+    count = state["step"]._data
+    count += 1
+    return count.item()
