@@ -45,7 +45,22 @@ def test_numbers_of_a_convolutional_net():
     (nn.Conv2d(3, 8, 3, stride=2, padding=1), (1, 3, 9, 9), 5 * 5 * 8 * 27),
     (nn.Conv3d(1, 2, 2), (1, 1, 4, 4, 4), 27 * 2 * 8),
     (nn.ReLU(), (4, 4), 0),
-    (nn.BatchNorm1d(4), (4, 4), 0),
+    (nn.Dropout(), (4, 4), 0),
+    (nn.ConvTranspose2d(3, 4, 2, stride=2), (2, 3, 5, 5), 2 * 3 * 25 * 4 * 4),
+    (nn.BatchNorm1d(4), (4, 4), 2 * 16),  # evaluation mode: scale, weight
+    (nn.BatchNorm1d(4, affine=False), (4, 4), 16),
+    (nn.LayerNorm(4), (4, 4), 3 * 16),  # squares, scale, weight
+    (nn.GroupNorm(2, 4, affine=False), (4, 4, 2), 2 * 32),
+    (nn.InstanceNorm1d(3), (2, 3, 5), 2 * 30),
+    (nn.RMSNorm(4), (4, 4), 3 * 16),
+    (nn.RNN(3, 5), (7, 2, 3), 14 * (5 * 3 + 5 * 5)),
+    (nn.LSTM(3, 5, num_layers=2, bidirectional=True), (7, 2, 3),
+     14 * 2 * (20 * 3 + 20 * 5 + 20 * 10 + 20 * 5)),
+    (nn.LSTM(3, 5, proj_size=2), (7, 2, 3), 14 * (20 * 3 + 20 * 2 + 2 * 5)),
+    (nn.GRU(3, 5, batch_first=True), (2, 7, 3), 14 * (15 * 3 + 15 * 5)),
+    (nn.LSTMCell(3, 5), (2, 3), 2 * (20 * 3 + 20 * 5)),
+    (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (2, 5, 8),
+     10 * (3 * 8 * 8 + 8 * 8 + 2 * 5 * 8 + 2 * 8 * 16) + 2 * 3 * 80),
 ])
 def test_multiply_adds(layer, size, count):
     assert torch.summary(layer, size).total_mult_adds == count
@@ -109,6 +124,8 @@ def test_html_and_dict():
     content = json.loads(json.dumps(table.to_dict()))
     assert content["total_params"] == table.total_params
     assert [row["path"] for row in content["layers"]] == ["", "conv", "drop", "pool", "fc"]
+    assert "<td" in page
+    assert '<td class="n">112</td>' in page  # numbers stand at the right
 
 
 def test_nested_deeply():
@@ -123,3 +140,80 @@ def test_wrong_arguments_are_refused():
         torch.summary(MLP(), (1, 8), columns=("colour",))
     with pytest.raises(ValueError, match="not both"):
         torch.summary(MLP(), (1, 8), inputs=(torch.ones(1, 8),))
+    with pytest.raises(ValueError, match="mode"):
+        torch.summary(MLP(), (1, 8), mode="test")
+    with pytest.raises(ValueError, match="need a run"):
+        torch.summary(MLP(), memory=True)
+    with pytest.raises(ValueError, match="repeats"):
+        torch.summary(MLP(), (1, 8), time=True, repeats=0)
+    with pytest.raises(ValueError, match="one per input"):
+        torch.summary(MLP(), (1, 8), dtypes=[torch.float32, torch.float32])
+    with pytest.raises(TypeError, match="int64"):
+        torch.summary(MLP(), (1, 8), dtypes=["int64"])
+
+
+def test_dtypes_and_batch_dim():
+    ids = torch.summary(Tied(), (2, 3), dtypes=[torch.int64], columns=("dtype",))
+    assert ids.rows[0].output_size == [(2, 3, 10)]
+    assert by_path(ids)["embed"].dtype == "float32"
+    assert torch.summary(MLP(), (8,), batch_dim=0).rows[0].input_size == [(1, 8)]
+    half = torch.summary(nn.Linear(2, 3).half(), (4, 2))
+    assert half.rows[0].dtype == "float16"
+
+
+def test_functional_ops_count_for_the_module_that_calls_them():
+    class Product(nn.Module):
+        def forward(self, x):
+            return torch.einsum("ij,kj->ik", x, x) @ x
+
+    assert torch.summary(Product(), (4, 3)).rows[0].mult_adds == 4 * 4 * 3 + 4 * 3 * 4
+
+
+def test_recurrent_layers_packed_and_with_states():
+    packed = nn.utils.rnn.pack_sequence([torch.ones(4, 3), torch.ones(2, 3)])
+    table = torch.summary(nn.LSTM(3, 5), inputs=(packed,))
+    assert table.rows[0].output_size[0] == (6, 5)
+    assert table.total_mult_adds == 6 * (20 * 3 + 20 * 5)
+    state = (torch.zeros(1, 2, 5), torch.zeros(1, 2, 5))
+    table = torch.summary(nn.LSTM(3, 5), inputs=(torch.ones(7, 2, 3), state))
+    assert table.rows[0].output_size == [(7, 2, 5), (1, 2, 5), (1, 2, 5)]
+
+
+def test_keyword_arguments_reach_the_model():
+    layer = nn.MultiheadAttention(8, 2)
+    x = torch.ones(5, 2, 8)
+    with_weights = torch.summary(layer, inputs=(x, x, x))
+    without = torch.summary(layer, inputs=(x, x, x), kwargs={"need_weights": False})
+    assert [len(t.rows[0].output_size) for t in (with_weights, without)] == [2, 1]
+    assert with_weights.total_mult_adds == without.total_mult_adds == (
+        10 * (4 * 64) + 2 * 10 * 5 * 8)
+
+
+def test_lazy_layers_stay_lazy():
+    net = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.LazyLinear(2))
+    table = torch.summary(net, (3, 5))
+    assert table.total_params == 4 * 5 + 4 + 2 * 4 + 2
+    assert net[0].has_uninitialized_params()
+
+
+def test_lists_of_layers_and_parameters_have_rows():
+    class Weights(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.ws = nn.ParameterList([torch.ones(3, 3), torch.ones(3, 2)])
+
+        def forward(self, x):
+            return x @ self.ws[0] @ self.ws[1]
+
+    table = torch.summary(Weights(), (4, 3), columns=("num_params", "params_percent"))
+    assert [(r.path, r.num_params, r.called) for r in table.rows] == [
+        ("", 15, True), ("ws", 15, False)]
+    assert table.total_mult_adds == 4 * 9 + 4 * 6
+    assert "100.00%" in str(table)
+
+
+def test_kernels():
+    net = nn.Sequential(nn.Conv2d(1, 2, (3, 1)), nn.MaxPool2d(2), nn.Flatten())
+    text = str(torch.summary(net, (1, 1, 8, 8), columns=("kernel_size",)))
+    assert "[3, 1]" in text
+    assert "[2, 2]" in text

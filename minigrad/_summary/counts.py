@@ -1,0 +1,171 @@
+"""What one op costs, by formula from shapes alone: multiply-adds, and the values it keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Arguments = dict[str, Any]  # an op's arguments by name
+Formula = Callable[[Arguments, Any], int]  # of the arguments and the first result
+
+
+def mult_adds(op: Any, arrays: list[Any], y: Any) -> int:
+    """Return the multiplications of one op; 0 for ops without a formula (elementwise ones).
+
+    Products of matrices, convolutions, recurrent layers and attention: one per weight used and
+    result element. Norms: one per element for the squares, for scaling, and for the weight.
+    """
+    formula = FORMULAS.get(op.name)
+    return formula(dict(zip(op.names, arrays, strict=True)), y) if formula is not None else 0
+
+
+def _size(value: Any) -> int:
+    return math.prod(value.shape)
+
+
+def _inner(first: str) -> Formula:
+    """Products that sum over the last axis of argument `first`."""
+    return lambda a, y: _size(y) * a[first].shape[-1]
+
+
+def _recurrent(a: Arguments, y: Any) -> int:
+    steps = math.prod(a["input"].shape[:-1])
+    return steps * sum(_size(a[k]) for k in ("w_ih", "w_hh", "w_hr") if a[k] is not None)
+
+
+def _attention(a: Arguments, y: Any) -> int:
+    return _size(y) // y.shape[-1] * a["key"].shape[-2] * (
+        a["query"].shape[-1] + a["value"].shape[-1])
+
+
+def _norm(statistics: int) -> Formula:
+    return lambda a, y: _size(a["input"]) * (statistics + 1 + (a.get("weight") is not None))
+
+
+FORMULAS: dict[str, Formula] = {
+    **{name: _inner("input") for name in ("linear", "matmul", "mm", "bmm", "mv")},
+    **{name: lambda a, y: _size(a["input"]) for name in ("dot", "vdot")},
+    "addmm": _inner("mat1"), "addmv": _inner("mat"), "addbmm": lambda a, y: (
+        _size(y) * math.prod(a["batch1"].shape[::2])),
+    "baddbmm": _inner("batch1"), "addr": lambda a, y: _size(y),
+    "convolution": lambda a, y: _size(y) * math.prod(a["weight"].shape[1:]),
+    "transposed": lambda a, y: _size(a["input"]) * math.prod(a["weight"].shape[1:]),
+    "recurrent_layer": _recurrent,
+    "attention": _attention,
+    "batch_norm": _norm(1), "group_norm": _norm(1), "layer_norm": _norm(1), "rms_norm": _norm(1),
+    "frozen_norm": _norm(0),
+    "chunked": lambda a, y: _size(a["input"]) * a["linear_weight"].shape[0],
+}
+
+
+def kept_bytes(name: str, op: Any, arrays: list[Any], results: list[Any]) -> int | None:
+    """Return the bytes of the value that an op keeps under a name, by formula; None: unknown.
+
+    `arrays` and `results` need no more than `shape`, `ndim` and `dtype`.
+    """
+    if name == "y":
+        return sum(_size(r) * r.dtype.itemsize for r in results)
+    if name in op.slots:
+        value = arrays[op.slots[name]]
+        several = value if isinstance(value, (list, tuple)) else [value]
+        return sum(_size(v) * v.dtype.itemsize for v in several if hasattr(v, "dtype"))
+    formula = AUXILIARY.get((op.name, name))
+    if formula is None:
+        return None
+    return formula(dict(zip(op.names, arrays, strict=True)), results[0])
+
+
+def _bytes(count: Callable[[Arguments, Any], int], dtype: str = "") -> Formula:
+    """Bytes of `count` numbers, by default of the result's dtype."""
+    size = np.dtype(dtype).itemsize if dtype else 0
+    return lambda a, y: count(a, y) * (size or y.dtype.itemsize)
+
+
+def _channelwise(a: Arguments, y: Any) -> int:
+    return math.prod(a["input"].shape[:2])
+
+
+def _rows(a: Arguments, y: Any) -> int:
+    return math.prod(a["input"].shape[:a["input"].ndim - a["dims"]])
+
+
+def _groups(a: Arguments, y: Any) -> int:
+    return a["input"].shape[0] * a["num_groups"]
+
+
+def _alpha(a: Arguments, y: Any) -> int:
+    return _channelwise(a, y) if a["features"] else _size(y)
+
+
+def _steps(a: Arguments) -> tuple[int, int, int, int]:
+    """Return steps, batch, hidden units and the width of the product of a recurrent layer."""
+    if a["form"] == "packed":
+        steps, batch = len(a["batch_sizes"]), a["batch_sizes"][0]
+    elif a["form"] == "cell":
+        steps, batch = 1, a["input"].shape[0]
+    else:
+        steps, batch = a["input"].shape[:2]
+    hidden = a["w_hh"].shape[0] // {"LSTM": 4, "GRU": 3}.get(a["mode"], 1)
+    return steps, batch, hidden, a["w_ih"].shape[1] + a["w_hh"].shape[1] + 1  # 1: of the bias
+
+
+def _states(a: Arguments, y: Any) -> int:
+    """Return how many numbers a recurrent layer keeps.
+
+    Of each step the operand of the product and the gates; GRU also the candidate's product, LSTM
+    the cells, their tanh and, with a projection, the hidden values before it.
+    """
+    steps, batch, hidden, width = _steps(a)
+    projected = a["w_hr"] is not None
+    kept = {"LSTM": 5 * (steps + 1) + (3 + projected) * steps, "GRU": 5 * steps}.get(
+        a["mode"], steps)
+    return batch * ((steps + 1) * width + kept * hidden)
+
+
+def scratch_bytes(op: Any, arrays: list[Any]) -> int:
+    """Return what the backward of an op needs meanwhile, by formula; 0 for most.
+
+    A recurrent layer has the gradients of its results and of its gates in two layouts, and the
+    operands once more.
+    """
+    if op.name != "recurrent_layer":
+        return 0
+    a = dict(zip(op.names, arrays, strict=True))
+    steps, batch, hidden, width = _steps(a)
+    gates = 10 if a["mode"] in ("LSTM", "GRU") else 3
+    return steps * batch * (gates * hidden + width) * int(a["input"].dtype.itemsize)
+
+
+def _classes(a: Arguments, y: Any) -> int:
+    return _size(a["input"])
+
+
+AUXILIARY: dict[tuple[str, str], Formula] = {
+    **{("batch_norm", name): _bytes(lambda a, y: a["input"].shape[1], "float64")
+       for name in ("centre", "invstd")},
+    **{("group_norm", name): _bytes(_groups, "float64") for name in ("centre", "invstd")},
+    **{("layer_norm", name): _bytes(_rows, "float64") for name in ("centre", "invstd")},
+    ("rms_norm", "invrms"): _bytes(_rows, "float64"),
+    ("dropout", "noise"): _bytes(lambda a, y: _size(y)),
+    ("feature_dropout", "noise"): _bytes(_channelwise),
+    ("alpha_dropout", "scale"): _bytes(_alpha),
+    ("rrelu_with_noise", "noise"): _bytes(lambda a, y: _size(y)),
+    ("max_pool", "choice"): _bytes(lambda a, y: _size(y), "uint8"),
+    ("maximum", "indices"): _bytes(lambda a, y: _size(y), "int64"),
+    ("max_dim", "indices"): _bytes(lambda a, y: _size(y), "int64"),
+    ("min_dim", "indices"): _bytes(lambda a, y: _size(y), "int64"),
+    ("glu", "gate"): _bytes(lambda a, y: _size(y)),
+    ("attention", "weights"): _bytes(
+        lambda a, y: _size(y) // y.shape[-1] * a["key"].shape[-2]),
+    ("recurrent_layer", "run"): _bytes(_states),
+    ("class_cross_entropy", "powers"): _bytes(_classes),
+    ("class_cross_entropy", "sums"): _bytes(
+        lambda a, y: _size(a["input"]) // a["input"].shape[1]),
+    ("class_cross_entropy", "index"): _bytes(
+        lambda a, y: a["input"].ndim * _size(a["target"]), "int64"),
+    ("nll_loss", "index"): _bytes(lambda a, y: a["input"].ndim * _size(a["target"]), "int64"),
+    ("nll_loss", "factors"): _bytes(lambda a, y: _size(a["target"])),
+}
