@@ -185,11 +185,13 @@ class PaintedGraph(Graph):
 def draw(fn: Any, inputs: tuple[Any, ...], report: GradcheckReport) -> PaintedGraph:
     """Trace the function and paint the op that `blame` names (nothing if there is none)."""
     guilty = None if report.ok else blame(fn, inputs, report)
-    graph = trace(fn, *inputs)
+    watched = [t.detach().requires_grad_() if _floating(t) else t for t in inputs]
+    graph = trace(fn, *watched, backward=False)
     painted = PaintedGraph(graph.nodes, graph.edges, graph.modules, graph.notes, graph.options)
     painted.notes = [*graph.notes, f"gradcheck of {title_of(fn)}: "
                                    f"{'ok' if report.ok else 'FAILED'}"]
-    ops = [k for k, node in enumerate(graph.nodes) if node.kind in ("op", "view")]
+    ops = [k for k, node in enumerate(graph.nodes)
+           if node.kind in ("op", "view") and node.grad_fn and node.stop != "unused"]
     if guilty is not None and 0 <= guilty.place < len(ops):
         k = ops[guilty.place]
         node = graph.nodes[k]

@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import engine
 from .graph import Edge, Graph, Module, Node, check_suffix
-from .trace import graph_of, trace
+from .tape import graph_of
+from .trace import trace
 
 __all__ = ["Edge", "Graph", "Module", "Node", "draw", "graph_of", "trace"]
 

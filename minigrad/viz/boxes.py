@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .graph import Edge, Graph, Module, Node
+from .graph import OPS, Edge, Graph, Module, Node
 
-OPS = ("op", "view", "module")
 MOST_EDGES = 6  # uses of a parameter or input that are drawn as edges
 Key = tuple[tuple[str, int], ...]  # the modules from the outside in: path, call (0: the only one)
 
@@ -41,8 +40,9 @@ class Box:
 class Boxes:
     """Cards, listed parameters, and the tree of boxes of one graph."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, cards: bool = True) -> None:
         self.graph = graph
+        self.place = {n.id: k for k, n in enumerate(graph.nodes)}
         self.boxes: dict[Key, Box] = {}
         self.children: dict[Key, list[Key]] = {}
         self.inside: dict[Key, list[Node]] = {}
@@ -55,7 +55,7 @@ class Boxes:
                 self.boxes[chain] = Box(graph.modules[path], number, f"m{len(self.boxes)}")
                 self.children.setdefault(chain[:-1], []).append(chain)
                 chain = chain[:-1]
-        self.cards = self._cards()
+        self.cards = self._cards() if cards else {}
         self.loose = {self.chains[i] for i in self.cards}
         self.listed = self._listed()
         self.hidden = {p.id for params in self.listed.values() for p in params}
@@ -69,7 +69,7 @@ class Boxes:
             chain.append((at, numbers.get(at, 0)))
             at = self.graph.modules[at].parent
         chain.reverse()
-        if node.kind not in OPS:
+        if node.kind not in OPS and not node.call:
             for k, (path, _) in enumerate(chain):
                 if self.graph.modules[path].calls > 1:
                     return tuple(chain[:k])
@@ -85,16 +85,20 @@ class Boxes:
         return found
 
     def _listed(self) -> dict[str, list[Node]]:
-        """Return for each op the parameters that nobody else uses."""
+        """Return for each op the parameters and buffers that nobody else uses."""
         nodes = {n.id: n for n in self.graph.nodes}
         users: dict[str, list[str]] = {}
         for edge in self.graph.edges:
-            users.setdefault(edge.source, []).append(edge.target)
+            if edge.kind == "update":
+                users.setdefault(edge.target, []).append(edge.source)
+            elif edge.target not in users.setdefault(edge.source, []):
+                users[edge.source].append(edge.target)
         found: dict[str, list[Node]] = {}
         for node in self.graph.nodes:
             used = users.get(node.id, [])
-            if node.kind == "parameter" and len(used) == 1 and nodes[used[0]].kind in OPS and (
-                    self.chains[node.id] == self.chains[used[0]]):
+            if node.kind not in ("parameter", "buffer") or len(used) != 1:
+                continue
+            if nodes[used[0]].kind in OPS and self.chains[node.id] == self.chains[used[0]]:
                 found.setdefault(used[0], []).append(node)
         return found
 
@@ -113,7 +117,7 @@ class Boxes:
         begun: set[str] = set()
         for edge in self.graph.edges:
             source, target = nodes[edge.source], nodes[edge.target]
-            if source.id in self.hidden:
+            if source.id in self.hidden or target.id in self.hidden:
                 continue
             most = 2 * MOST_EDGES if source.kind in OPS else MOST_EDGES
             if target.kind not in OPS or source.id not in begun or count[source.id] <= most:
@@ -152,7 +156,7 @@ class Boxes:
         chain = self.chains[node.id]
         drawn = {path for path, _ in (chain[:-1] if chain in self.loose else chain)}
         names, at = [node.label], node.module
-        while node.kind == "parameter" and at and at not in drawn:
+        while node.kind in ("parameter", "buffer") and at and at not in drawn:
             names.append(self.graph.modules[at].name)
             at = self.graph.modules[at].parent
         return ".".join(reversed(names))

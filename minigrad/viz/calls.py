@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,8 @@ class Call:
     parent: Call | None  # the nearest open call of a path above this one
     start: int
     end: int = 0
+    begun: float = 0.0
+    seconds: float = 0.0
     times: dict[str, int] = field(default_factory=dict)  # calls within this one, by path
 
 
@@ -40,6 +43,7 @@ class Calls:
         self.counts: dict[str, int] = {}  # the most calls of a path within one call around it
         self.times: dict[str, int] = {}  # like Call.times, for the outermost calls
         self.paths: dict[int, list[str]] = {}
+        self.errors: dict[str, str] = {}  # of the paths whose call an exception left
         self.found = found  # is told of modules that were not known before they were called
 
     def add(self, model: Any, prefix: str) -> None:
@@ -85,14 +89,25 @@ class Calls:
         times = self.times if parent is None else parent.times
         number = times[path] = times.get(path, 0) + 1
         self.counts[path] = max(number, self.counts.get(path, 0))
-        call = Call(module, path, own, number, outer, parent, next(engine.numbers))
+        call = Call(module, path, own, number, outer, parent, next(engine.numbers),
+                    begun=time.perf_counter())
         self.calls.append(call)
         self.open.append(call)
 
     def leave(self, module: Any) -> None:
         """Close the innermost call (none is open if another pre-hook raised before ours)."""
         if self.open and self.open[-1].module is module:
-            self.open.pop().end = next(engine.numbers)
+            call = self.open.pop()
+            call.end = next(engine.numbers)
+            call.seconds = time.perf_counter() - call.begun
+
+    def current(self) -> Call | None:
+        """Return the innermost call that is running."""
+        return self.open[-1] if self.open else None
+
+    def path_of(self, module: Any) -> str | None:
+        """Return the path under which a module was called last."""
+        return next((c.path for c in reversed(self.calls) if c.module is module), None)
 
     def _discover(self, module: Any, outer: Call | None) -> None:
         """Name a module that is registered nowhere we know by its class."""
@@ -115,19 +130,6 @@ class Calls:
                     return (f"{outer.path}.{rest}" if outer.path else rest), path
         return known[0], known[0]
 
-    def of(self, numbers: list[int]) -> list[Call | None]:
-        """Return the innermost call around each creation number (ascending)."""
-        waiting = sorted(self.calls, key=lambda call: call.start, reverse=True)
-        around: list[Call] = []
-        found = []
-        for number in numbers:
-            while waiting and waiting[-1].start < number:
-                around.append(waiting.pop())
-            while around and around[-1].end < number:
-                around.pop()
-            found.append(around[-1] if around else None)
-        return found
-
     def repeats(self) -> dict[int, tuple[tuple[str, int], ...]]:
         """Return (path, number) of each call and those around it whose paths were called again."""
         found: dict[int, tuple[tuple[str, int], ...]] = {}
@@ -141,6 +143,9 @@ class Calls:
         """Return a box for every path that was called; its parent is the nearest called one."""
         first: dict[int, str] = {}
         boxes: dict[str, Module] = {}
+        seconds: dict[str, float] = {}
+        for call in self.calls:
+            seconds[call.path] = seconds.get(call.path, 0.0) + call.seconds
         for call in self.calls:
             if call.path in boxes:
                 continue
@@ -149,7 +154,9 @@ class Calls:
             boxes[call.path] = Module(
                 call.path, call.path.rpartition(".")[2], type(call.module).__name__,
                 arguments(call.module), parent, self.counts[call.path],
-                "" if origin == call.path else origin)
+                "" if origin == call.path else origin,
+                sum(p.numel() for p in call.module.parameters()), call.module.training,
+                seconds[call.path], self.errors.get(call.path, ""))
         return boxes
 
 

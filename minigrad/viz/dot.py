@@ -10,12 +10,15 @@ from .boxes import Box, Boxes, described
 from .graph import Edge, Graph, Node
 
 # Okabe and Ito's colours, lightened: told apart by colour-blind readers, and by shape in grey.
-LIGHT = {"input": "#cfe8f7", "parameter": "#fbe3b5", "constant": "#eeeeee", "op": "#ffffff",
-         "view": "#ffffff", "module": "#e6e0f3", "output": "#cdeadb"}
-DARK = {"input": "#1d4e6b", "parameter": "#6b4e12", "constant": "#444444", "op": "#33363b",
-        "view": "#33363b", "module": "#433a5c", "output": "#1f5a40"}
+LIGHT = {"input": "#cfe8f7", "parameter": "#fbe3b5", "buffer": "#f6d5e4", "constant": "#eeeeee",
+         "op": "#ffffff", "view": "#ffffff", "module": "#e6e0f3", "output": "#cdeadb",
+         "loss": "#bfe3e0", "error": "#f4a6a0"}
+DARK = {"input": "#1d4e6b", "parameter": "#6b4e12", "buffer": "#6b2f4e", "constant": "#444444",
+        "op": "#33363b", "view": "#33363b", "module": "#433a5c", "output": "#1f5a40",
+        "loss": "#12555c", "error": "#8c2f28"}
 SHAPES = {"input": "ellipse", "parameter": "note", "constant": "plaintext", "op": "box",
-          "view": "box", "module": "box", "output": "octagon"}
+          "view": "box", "module": "box", "output": "octagon", "buffer": "cylinder",
+          "loss": "doubleoctagon", "error": "box"}
 STYLES = {"op": "filled,rounded", "view": "filled,rounded,dashed", "module": "filled,rounded"}
 FONT = "Helvetica"
 UNHURRIED = 100  # nodes up to which Graphviz may take all the time for the best layout
@@ -105,7 +108,7 @@ class _Writer:
     def heading(self, node: Node) -> str:
         """Return a node's name, bold for layers, with small lines below."""
         card = self.boxes.cards.get(node.id)
-        value = node.kind in ("parameter", "input", "constant", "output")
+        value = node.kind in ("parameter", "buffer", "input", "constant", "output", "loss")
         lines = described(node) if value else self.boxes.notes(node)
         name = html.escape(self.boxes.label(node) if card is None else card.name)
         if card is not None or node.kind == "module":
@@ -113,7 +116,7 @@ class _Writer:
         return f"{name}<BR/>{self.small(lines)}" if lines else name
 
     def cell(self, param: Node) -> str:
-        return (f'<TD BGCOLOR="{self.theme.kinds["parameter"]}">{html.escape(param.label)}<BR/>'
+        return (f'<TD BGCOLOR="{self.theme.kinds[param.kind]}">{html.escape(param.label)}<BR/>'
                 f"{self.small(described(param))}</TD>")
 
     def reference(self, source: Node) -> str:
@@ -123,8 +126,8 @@ class _Writer:
 
     def edge(self, edge: Edge) -> str:
         """Return one edge; its label is left off where a node at its end shows the shape."""
-        known = self.kinds[edge.source] in ("parameter", "input", "constant") or (
-            self.kinds[edge.target] == "output")
+        known = self.kinds[edge.source] in ("parameter", "buffer", "input", "constant") or (
+            self.kinds[edge.target] in ("output", "loss"))
         label = "" if known or not self.shapes else f' [label=" {_quoted(edge.label)} "]'
         return f'  "{_quoted(edge.source)}" -> "{_quoted(edge.target)}"{label};'
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from .graph import Edge, Graph, Module, Node
+from .graph import OPS, Edge, Graph, Module, Node, Saved
 
-OPS = ("op", "view", "module")
 DEEPEST = 12  # boxes within boxes that a picture shows
 
 
@@ -24,7 +24,7 @@ def limited(graph: Graph, most: int) -> Graph:
         graph = collapsed(graph, deepest)
     if len(graph.nodes) > most:
         graph = _stretches_folded(graph, most // 8)
-    for kind in ("parameter", "constant", "input", "output"):
+    for kind in ("parameter", "buffer", "constant", "input", "output"):
         if len(graph.nodes) > most:
             graph = _kind_folded(graph, kind)
     return graph
@@ -35,6 +35,7 @@ def collapsed(graph: Graph, depth: int) -> Graph:
     inside = _folded_away(graph.modules, depth)
     if not inside:
         return graph
+    graph = replace(graph, totals=graph.sums)
     users = _users(graph)
     by_id = {n.id: n for n in graph.nodes}
     merged: dict[str, list[Node]] = {}
@@ -67,15 +68,42 @@ def _module_node(graph: Graph, target: str, group: list[Node],
                  params: dict[str, list[Node]]) -> Node:
     box = graph.modules[target]
     numbers = [n for path, n in group[0].call if path == target]
-    count = sum(math.prod(p.shape) for p in params.get(target, ()))
-    folded = {(n.module, n.label): n for n in group if n.kind == "module"}
-    count += sum(_number(r"([\d,]+) parameters", n.note, 0) for n in folded.values())
+    own = [p for p in params.get(target, ()) if p.kind == "parameter"]
+    folded = {(n.module, n.label): n.elements for n in group if n.kind == "module"}
+    count = sum(p.elements * p.count for p in own) + sum(folded.values())
     notes = [box.kind if box.name else "", f"{count:,} parameters" if count else ""]
     if numbers:
         notes.append(f"call {numbers[0]} of {box.calls}")
     call = tuple(c for c in group[0].call if not _within(graph, c[0], target))
-    return replace(group[-1], kind="module", label=box.name or box.kind, module=box.parent,
-                   note=", ".join(filter(None, notes)), saved=(), call=call)
+    return replace(merged(group), label=box.name or box.kind, module=box.parent,
+                   note=", ".join(filter(None, notes)), call=call, elements=count)
+
+
+def merged(group: list[Node]) -> Node:
+    """Return one node with what several ops cost together; shape and values are the last one's."""
+    last = group[-1]
+    blocks: dict[int, int] = {}
+    for k, node in enumerate(group):
+        for s in node.saved:
+            key = s.memory if s.memory >= 0 else -k - 1
+            blocks[key] = max(blocks.get(key, 0), s.bytes * node.count)
+    saved = (Saved(f"{len(blocks)} values", (), "", sum(blocks.values())),) if blocks else ()
+    bad = next((n for n in group if n.stats is not None and (n.stats.nan or n.stats.inf)), last)
+    failed = next((n for n in group if n.error), last)
+    judged = next((n for n in group if n.verdict.startswith("wrong")), last)
+    return replace(
+        last, kind="module", saved=saved, outputs=(), options=(), rules=(), grad_fn="",
+        source=group[0].source, code=group[0].code, inplace=False, count=1,
+        bytes=sum(n.bytes * n.count for n in group), flops=_sum(n.flops for n in group),
+        seconds=_sum(n.seconds for n in group),
+        backward_seconds=_sum(n.backward_seconds for n in group), stats=bad.stats,
+        error=failed.error, phase=failed.phase, verdict=judged.verdict)
+
+
+def _sum(values: Iterable[Any]) -> Any:
+    """Return the sum of the known values, None if none is known."""
+    known = [v for v in values if v is not None]
+    return sum(known) if known else None
 
 
 def _within(graph: Graph, path: str, target: str, strictly: bool = False) -> bool:
@@ -160,9 +188,9 @@ def _stretches_folded(graph: Graph, pieces: int) -> Graph:
     flat = replace(graph, nodes=[n if n.module in (None, "") else replace(n, module=_top(graph, n))
                                  for n in graph.nodes])
     flat.modules = {p: m for p, m in graph.modules.items() if m.parent is None}
-    leaves = ("parameter", "constant")
+    leaves: tuple[str, ...] = ("parameter", "buffer", "constant")
     if sum(n.kind == "input" for n in graph.nodes) > pieces:
-        leaves += ("input",)  # type: ignore[assignment]
+        leaves += ("input",)
     folded = _groups_folded(flat, [[replace(n, module=_top(graph, n)) for n in cut]
                                    for cut in cuts], leaves)
     return replace(folded, notes=[*graph.notes, f"{size} successive ops are drawn as one node"])
@@ -176,7 +204,7 @@ def _top(graph: Graph, node: Node) -> str | None:
 
 
 def _groups_folded(graph: Graph, groups: list[list[Node]],
-                   leaves: tuple[str, ...] = ("parameter", "constant")) -> Graph:
+                   leaves: tuple[str, ...] = ("parameter", "buffer", "constant")) -> Graph:
     """Draw each group of ops, and the leaves that only it uses, as one node."""
     home = {n.id: str(k) for k, group in enumerate(groups) for n in group}
     users = _users(graph)
@@ -198,7 +226,7 @@ def _groups_folded(graph: Graph, groups: list[list[Node]],
         note = f"{ops:,} ops" if len(group) > 1 else group[0].note
         if inner.get(str(k)):
             note = f"{inner[str(k)]} leaves, {note}"
-        made[str(k)] = replace(group[-1], kind="module", label=label, note=note, saved=())
+        made[str(k)] = replace(merged(group), label=label, note=note)
     return _rewired(graph, home, made, set(hidden))
 
 
@@ -226,19 +254,23 @@ def _rewired(graph: Graph, home: dict[str, str], made: dict[str, Node],
     edges: dict[Edge, None] = {}
     for edge in graph.edges:
         source, target = home.get(edge.source), home.get(edge.target)
-        if edge.source in hidden or (source is not None and source == target):
+        if edge.source in hidden or edge.target in hidden or (
+                source is not None and source == target):
             continue
         if source is not None or target is not None:
             edge = replace(edge, source=edge.source if source is None else made[source].id,
                            target=edge.target if target is None else made[target].id)
         edges[edge] = None
-    return replace(graph, nodes=nodes, edges=list(edges))
+    return replace(graph, nodes=nodes, edges=list(edges), totals=graph.sums)
 
 
 def _users(graph: Graph) -> dict[str, list[str]]:
     users: dict[str, list[str]] = {}
     for edge in graph.edges:
-        users.setdefault(edge.source, []).append(edge.target)
+        if edge.kind == "update":
+            users.setdefault(edge.target, []).append(edge.source)
+        else:
+            users.setdefault(edge.source, []).append(edge.target)
     return users
 
 

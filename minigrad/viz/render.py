@@ -6,11 +6,25 @@ carries Graphviz, so that pip alone is enough.
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
+import struct
 import sys
 import tempfile
-from typing import Any
+import webbrowser
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .graph import Graph
+
+SIDE = 32_000  # pixels; Graphviz cuts a PNG at 32,767 without a word
+
+
+class GraphvizMissing(RuntimeError):
+    """Neither a `dot` program nor pygraphviz is there."""
 
 
 def render(source: str, format: str) -> bytes:
@@ -22,7 +36,7 @@ def render(source: str, format: str) -> bytes:
     try:
         import pygraphviz  # type: ignore[import-untyped, import-not-found]
     except ImportError:
-        raise RuntimeError(
+        raise GraphvizMissing(
             f"drawing {format} needs Graphviz, which was not found: run `pip install pygraphviz` "
             f"(it carries Graphviz), or install the `dot` program. .dot(), .mermaid(), .text() and "
             f".json() work without.") from None
@@ -34,6 +48,61 @@ def render(source: str, format: str) -> bytes:
             raise RuntimeError(f"Graphviz could not draw the graph: {error}\n"
                                f"{messages.text()}") from error
     return picture
+
+
+def render_png(graph: Graph) -> bytes:
+    """Return a PNG; a graph that would be larger than a PNG can be is folded until it fits."""
+    picture = render(graph.dot(), "png")
+    most = len(graph.nodes)
+    while max(png_size(picture)) >= SIDE and most > 8:
+        most //= 2
+        small = graph.limited(most)
+        picture = render(replace(small, notes=[*small.notes, "folded to fit into a PNG"]).dot(),
+                         "png")
+    return picture
+
+
+def png_size(picture: bytes) -> tuple[int, int]:
+    """Return width and height, which stand at the beginning of the file."""
+    width, height = struct.unpack(">II", picture[16:24])
+    return width, height
+
+
+def show(graph: Graph) -> Path:
+    """Write the picture to a temporary file and open it in the browser."""
+    try:
+        content, suffix = graph.svg(), ".svg"
+    except GraphvizMissing:
+        content, suffix = f"<pre>{html.escape(graph.text())}</pre>", ".html"
+    handle, name = tempfile.mkstemp(suffix, "minigrad-graph-")
+    with os.fdopen(handle, "w", encoding="utf-8") as f:
+        f.write(content)
+    webbrowser.open(Path(name).as_uri())
+    return Path(name)
+
+
+def inline(graph: Graph) -> str:
+    """Return the picture as a piece of HTML; the text form where Graphviz is missing."""
+    try:
+        svg = graph.svg()
+    except GraphvizMissing:
+        return f"<pre>{html.escape(graph.text())}</pre>"
+    return f'<div style="overflow:auto">{svg[svg.index("<svg"):]}</div>'
+
+
+def bundle(graph: Graph, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    """Return what a notebook shows, by MIME type."""
+    makers = {"text/plain": lambda: repr(graph), "text/html": lambda: inline(graph),
+              "image/svg+xml": graph.svg}
+    wanted = [kind for kind in makers if (not include or kind in include)
+              and not (exclude and kind in exclude)]
+    found = {}
+    for kind in wanted:
+        try:
+            found[kind] = makers[kind]()
+        except GraphvizMissing:
+            continue
+    return found
 
 
 class _stderr_captured:

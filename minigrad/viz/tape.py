@@ -1,74 +1,86 @@
-"""Reading the tape: nodes of the engine become nodes and edges of a `Graph`."""
+"""The graph of a finished tensor: its tape is read back into events, as if it had been watched."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable
+import math
 from typing import Any
 
-import numpy as np
-
 from ..engine import Leaf, Pick
+from ..modes import enable_grad
 from ..views import AS_VIEW, COPY_SLICES
-from .calls import Calls, above
-from .graph import Edge, Graph, Node
+from .assemble import Assembler, saved_arrays
+from .backward import Gradients, starts
+from .graph import Graph
+from .state import tensors_in
+from .trace import named_parameters
+from .values import stats_of
+from .watch import Event, Link, Source, memory_of
 
 
-class Source:
-    """A value that no op made: an input, a parameter, a constant."""
+def graph_of(tensor: Any, params: Any = None, *, backward: bool = False,
+             numbers: bool = True) -> Graph:
+    """Return the graph of the recorded ops that made a tensor (or tensors in a list, tuple, dict).
 
-    def __init__(self, kind: str, name: str, tensor: Any, note: str = "") -> None:
-        self.kind, self.name, self.tensor, self.note = kind, name, tensor, note
-        self.node = tensor._node
-        self.array = tensor._data
+    Args: `params` names the leaves: a dict of tensors by name, or the model, whose parameters have
+    names; tensors of it that do not require grad are drawn where the tape kept them.
+    `backward=True` goes backward once to show the gradients; the tape and `.grad` stay as they are.
+    ValueError if nothing was recorded.
 
-
-def build(outputs: list[tuple[str, Any]], sources: list[Source], calls: Calls | None) -> Graph:
-    """Walk the tape from the outputs (without recursion) and translate it, oldest node first."""
-    return _Reader(outputs, sources, calls).graph()
+    >>> import minigrad as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> torch.viz.graph_of((x * 2).sum(), {"x": x})
+    Graph(4 nodes (2 ops), 3 edges, 0 modules)
+    """
+    outputs = tensors_in(tensor, inside="output")
+    if not outputs:
+        raise TypeError(f"tensor: expected a Tensor or a structure of tensors, got "
+                        f"{type(tensor).__name__}")
+    if not any(t.requires_grad for _, t in outputs):
+        raise ValueError("tensor: nothing was recorded for it, because nothing that it was made "
+                         "from requires grad; set requires_grad=True on an input, or use "
+                         "viz.trace(function, *inputs), which shows every op")
+    sources = named_parameters(params) if hasattr(params, "named_parameters") else [
+        Source("parameter" if type(t).__name__ == "Parameter" else "input", name, t)
+        for name, t in (params or {}).items()]
+    sources = [s for s in sources if s.node is None or type(s.node) is Leaf]
+    reader = _Reader(sources, numbers)
+    found = [(name, t, *reader.maker(t)) for name, t in outputs]
+    reader.read([t._node for _, t in outputs if t.requires_grad])
+    gradients = Gradients(numbers)
+    found = [(name, t, reader.makers.get(id(m), m), k) for name, t, m, k in found]
+    with gradients.watching(), enable_grad():
+        return Assembler(reader.events, sources, None, numbers).graph(
+            found, gradients, starts(outputs, None) if backward else [], keep=True)
 
 
 class _Reader:
-    def __init__(self, outputs: list[tuple[str, Any]], sources: list[Source],
-                 calls: Calls | None) -> None:
-        self.outputs, self.sources = outputs, sources
-        self.complete = calls is not None  # a run shows all its inputs and parameters
-        self.boxes = calls.boxes() if calls else {}
-        self.calls = calls
-        self.by_node = {id(s.node): s for s in sources if s.node is not None}
-        self.by_memory = {_owner(s.array): s for s in sources if s.node is None}
-        self.nodes: list[Node] = []
-        self.edges: list[Edge] = []
-        self.ids: dict[int, str] = {}  # of engine nodes, and of sources without one
-        self.unnamed: list[Source] = []
+    def __init__(self, sources: list[Source], numbers: bool) -> None:
+        self.numbers = numbers
+        self.makers: dict[int, Any] = {id(s.node): s for s in sources if s.node is not None}
+        self.by_memory = {id(memory_of(s.array)): s for s in sources if s.node is None}
+        self.events: list[Event] = []
 
-    def graph(self) -> Graph:
-        """Translate: inputs, ops (a parameter stands before its first use), the rest, outputs."""
-        ops = self.reachable([t._node for _, t in self.outputs if t.requires_grad])
-        homes = self.calls.of([-n.key for n in ops]) if self.calls else [None] * len(ops)
-        if self.complete:
-            for source in self.sources:
-                if source.kind == "input":
-                    self.place(source, id(source.node) in self.seen or source.node is None)
-        repeats = self.calls.repeats() if self.calls else {}
-        for node, call in zip(ops, homes, strict=True):
-            if call is None:
-                self.op(node, None, ())
-            else:
-                self.op(node, call.path, repeats[id(call)])
-        if self.complete:
-            for source in self.sources:
-                self.place(source, id(source.node) in self.seen or source.node is None)
-        for k, (name, tensor) in enumerate(self.outputs):
-            self.output(f"out{k}", name, tensor)
-        return Graph(self.nodes, self.edges, self.used_boxes())
+    def maker(self, tensor: Any) -> tuple[Any, int]:
+        """Return the node (or the source) of an output."""
+        node = tensor._node
+        if node is None:
+            source = self.by_memory.get(id(memory_of(tensor._data)))
+            return source or Source("constant", "constant", tensor), 0
+        return self._inner(node)
 
-    def reachable(self, roots: list[Any]) -> list[Any]:
-        """Return the ops below the roots, oldest first."""
+    def _inner(self, node: Any) -> tuple[Any, int]:
+        if type(node) is Pick and id(node) not in self.makers:
+            return node.parents[0], node.index
+        return node, 0
+
+    def read(self, roots: list[Any]) -> None:
+        """Make an event of every op below the roots (without recursion), oldest first."""
         seen, stack, found = set(roots), list(dict.fromkeys(roots)), []
         while stack:
             node = stack.pop()
-            if type(node) is Leaf or id(node) in self.by_node:
+            if type(node) is Leaf or id(node) in self.makers:
+                if id(node) not in self.makers:
+                    self.makers[id(node)] = _Unnamed(node)
                 continue
             if type(node) is not Pick:
                 found.append(node)
@@ -76,83 +88,62 @@ class _Reader:
                 if parent is not None and parent not in seen:
                     seen.add(parent)
                     stack.append(parent)
-        self.seen = {id(node) for node in seen}
         found.sort(key=lambda node: -node.key)
-        return found
+        for number, node in enumerate(found):
+            event = self._event(node)
+            event.number = number
+            self.makers[id(node)] = event
+            self.events.append(event)
 
-    def place(self, source: Source, used: bool = True) -> str:
-        """Return the id of a source's node; make it at the first use."""
-        key = id(source) if source.node is None else id(source.node)
-        if key in self.ids:
-            return self.ids[key]
-        home = None
-        label = source.name
-        if source.kind == "parameter":
-            home = above(source.name, self.boxes)
-            if home is None and "" in self.boxes:
-                home = ""
-            label = source.name.removeprefix(f"{home}.") if home else source.name
-        notes = [source.note, "" if used else "gets no gradient"]
-        made = self.ids[key] = f"n{len(self.nodes)}"
-        self.nodes.append(Node(made, source.kind, label, tuple(source.array.shape),
-                               source.array.dtype.name, home, ", ".join(filter(None, notes))))
+    def _event(self, node: Any) -> Event:
+        several = isinstance(node.shape, list)
+        shapes = [tuple(s) for s in node.shape] if several else [tuple(node.shape)]
+        own = node.plan is None
+        name = node.name().removesuffix("Backward") if own else node.op.name
+        dtype = "" if node.dtype is None else node.dtype.name
+        made = Event(name, node.op if not own else _Own(name, node), None, _place(node),
+                     self._links(node), {}, True, node=node, shapes=shapes, dtype=dtype)
+        made.bytes = sum(math.prod(s) for s in shapes) * (node.dtype.itemsize if node.dtype else 0)
+        made.inplace = bool((node.meta or {}).get("inplace")) or node.op is COPY_SLICES
+        made.view = bool(getattr(node.op, "view", False)) or node.op is AS_VIEW
+        if self.numbers and not own and node.plan.y is not None and node.saved is not None:
+            made.stats = stats_of(node.saved[node.plan.y], len(self.events) < 3000)
         return made
 
-    def origin(self, node: Any) -> str:
-        """Return the id of the node that made a value."""
-        if type(node) is Pick and id(node) not in self.by_node:
-            node = node.parents[0]
-        if id(node) in self.ids:
-            return self.ids[id(node)]
-        source = self.by_node.get(id(node))
-        if source is None:  # a leaf that nobody named
-            source = _Unnamed(node)
-            self.by_node[id(node)] = source
-        return self.place(source)
+    def _links(self, node: Any) -> list[Link]:
+        links = []
+        for k, parent in enumerate(node.parents):
+            if parent is None:
+                continue
+            maker, output = self._inner(parent)
+            if node.plan is None:
+                name, at = f"args[{k}]", k
+            elif node.op.variadic:
+                name, at = f"{node.op.names[0]}[{k}]", k
+            else:
+                at = node.plan.positions[k]
+                name = node.op.names[at]
+            shape = () if isinstance(parent.shape, list) else tuple(parent.shape)
+            dtype = "" if parent.dtype is None else parent.dtype.name
+            links.append(Link(self.makers.get(id(maker), maker), output, name, at, shape, dtype,
+                              True))
+        done: set[int] = set()
+        for name, array in saved_arrays(node) if self.by_memory else ():
+            source = self.by_memory.get(id(memory_of(array)))
+            if source is not None and id(source) not in done:
+                done.add(id(source))
+                links.append(Link(source, 0, name, -2, array.shape, array.dtype.name, False))
+        return links
 
-    def op(self, node: Any, home: str | None, call: tuple[tuple[str, int], ...]) -> None:
-        """Translate one op and the edges that lead to it."""
-        links = [(self.origin(p), p.shape, p.dtype) for p in node.parents if p is not None]
-        if self.by_memory:
-            links += [(self.place(s), s.array.shape, s.array.dtype) for s in self.constants(node)]
-        made = self.ids[id(node)] = f"n{len(self.nodes)}"
-        several = isinstance(node.shape, list)
-        shape = (node.shape[0] if node.shape else ()) if several else node.shape
-        name = node.name().removesuffix("Backward") if node.plan is None else node.op.name
-        in_place = (node.meta or {}).get("inplace") or node.op is COPY_SLICES
-        viewing = getattr(node.op, "view", False) or node.op is AS_VIEW
-        self.nodes.append(Node(
-            made, "view" if viewing else "op", name, tuple(shape), _name(node.dtype), home,
-            "in place" if in_place else "", _saved(node), call))
-        self.edges += [Edge(source, made, tuple(shape), _name(dtype))
-                       for source, shape, dtype in links]
 
-    def constants(self, node: Any) -> list[Source]:
-        """Return the sources without a place on the tape whose memory the op has kept."""
-        found: dict[int, Source] = {}
-        for value in _arrays(node.saved or ()):
-            source = self.by_memory.get(_owner(value))
-            if source is not None:
-                found[id(source)] = source
-        return list(found.values())
+class _Own:
+    """What stands for the op of a user's Function."""
 
-    def output(self, made: str, name: str, tensor: Any) -> None:
-        shape, dtype = tuple(tensor.shape), tensor._data.dtype.name
-        note = "" if tensor.requires_grad else "no gradient"
-        self.nodes.append(Node(made, "output", name, shape, dtype, None, note))
-        if tensor.requires_grad:
-            self.edges.append(Edge(self.origin(tensor._node), made, shape, dtype))
-        elif (source := self.by_memory.get(_owner(tensor._data))) is not None:
-            self.edges.append(Edge(self.place(source), made, shape, dtype))
+    variadic = many = view = False
+    also: tuple[str, ...] = ()
 
-    def used_boxes(self) -> dict[str, Any]:
-        """Return the boxes with something inside, in the order of the calls."""
-        used: set[str | None] = {None}
-        for home in {node.module for node in self.nodes}:
-            while home not in used:
-                used.add(home)
-                home = self.boxes[home].parent  # type: ignore[index]
-        return {path: box for path, box in self.boxes.items() if path in used}
+    def __init__(self, name: str, node: Any) -> None:
+        self.name, self.cls = name, node.function
 
 
 class _Unnamed(Source):
@@ -161,33 +152,14 @@ class _Unnamed(Source):
     def __init__(self, leaf: Leaf) -> None:
         parameter = type(leaf.tensor()).__name__ == "Parameter"
         self.kind, self.name, self.note = "parameter" if parameter else "input", "leaf", ""
-        self.node, self.array = leaf, leaf.array
+        self.node, self.array, self.updated, self.before = leaf, leaf.array, None, None
 
 
-def _owner(array: np.ndarray) -> int:
-    """Return the identity of the array that owns the memory."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return id(array)
-
-
-def _arrays(values: Iterable[Any]) -> list[np.ndarray]:
-    """Return the arrays among saved values, one level of nesting included."""
-    flat = [v for value in values
-            for v in (value if isinstance(value, (list, tuple)) else (value,))]
-    return [v for v in flat if isinstance(v, np.ndarray)]
-
-
-def _saved(node: Any) -> tuple[str, ...]:
-    """Return the names of the arrays that the op keeps for backward."""
-    if node.plan is None:
-        return ()
-    end = len(node.op.names)
-    return tuple(name for name, i in zip(node.plan.names, node.plan.direct, strict=False)
-                 if i >= end or i in node.op.inputs)
-
-
-@functools.cache
-def _name(dtype: Any) -> str:
-    """Return a dtype's name; NumPy makes the text anew each time, which is slow."""
-    return "" if dtype is None else dtype.name
+def _place(node: Any) -> tuple[str, int, str]:
+    """Return the source line that anomaly mode has noted."""
+    where = (node.meta or {}).get("where") or ""
+    try:
+        file, line, function = where.strip().splitlines()[0].split(", ", 2)
+        return file.removeprefix('File "').removesuffix('"'), int(line[5:]), function[3:]
+    except (ValueError, IndexError):
+        return ("", 0, "")

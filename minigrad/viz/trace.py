@@ -1,4 +1,4 @@
-"""Recording a graph: from a finished tensor's tape, or from one run of a model."""
+"""Recording a graph: one run of a model or function, watched."""
 
 from __future__ import annotations
 
@@ -11,76 +11,99 @@ from .. import engine
 from ..engine import Leaf
 from ..modes import enable_grad
 from ..nn import Module as NNModule
+from .assemble import Assembler
+from .backward import Gradients, starts
 from .calls import Calls
+from .failure import Failure
 from .graph import Graph
 from .state import deep_enough, tensors_in, untouched
-from .tape import Source, build
+from .watch import Source, Watcher, watching
 
 
-def graph_of(tensor: Any, params: Any = None) -> Graph:
-    """Return the graph of the recorded ops that made a tensor (or tensors in a list, tuple, dict).
+def trace(fn: Callable[..., Any], *inputs: Any, backward: bool = True,
+          target: str | Callable[[Any], Any] | None = None, kwargs: dict[str, Any] | None = None,
+          numbers: bool = True) -> Graph:
+    """Run a model or function once, forward and backward, and return its graph.
 
-    `params` names the leaves: a dict of tensors by name, or the model, whose parameters have names.
-    Tensors of it that do not require grad are drawn where the tape kept them. ValueError if nothing
-    was recorded.
+    Args: `backward=False` leaves out the backward pass, which starts with ones at every output that
+    requires grad; `target`: the name of the output to start from ("loss", "output[1]"), or a
+    function of the model's output that returns the loss, which is drawn as well; `kwargs`: keyword
+    arguments; `numbers=False` leaves out what differs between runs and machines: times, values.
 
-    >>> import minigrad as torch
-    >>> x = torch.ones(2, requires_grad=True)
-    >>> torch.viz.graph_of((x * 2).sum(), {"x": x})
-    Graph(4 nodes (2 ops), 3 edges, 0 modules)
-    """
-    outputs = tensors_in(tensor, inside="output")
-    if not outputs:
-        raise TypeError(f"tensor: expected a Tensor or a structure of tensors, got "
-                        f"{type(tensor).__name__}")
-    if not any(t.requires_grad for _, t in outputs):
-        raise ValueError("tensor: nothing was recorded for it, because nothing that it was made "
-                         "from requires grad; set requires_grad=True on an input, or use "
-                         "viz.trace(function, *inputs), which does so for the run")
-    sources = _parameters(params) if hasattr(params, "named_parameters") else [
-        Source("parameter" if type(t).__name__ == "Parameter" else "input", name, t)
-        for name, t in (params or {}).items()]
-    return build(outputs, [s for s in sources if s.node is None or type(s.node) is Leaf], None)
-
-
-def trace(fn: Callable[..., Any], *inputs: Any, kwargs: dict[str, Any] | None = None) -> Graph:
-    """Run a model or function once and return its graph.
-
-    The inputs are replaced by copies, floating ones by copies that require grad, so that every
-    floating op is seen; frozen parameters require grad during the run. Parameters, buffers,
-    gradients, the training mode and the random generators are left bit for bit as they were, also
-    if the run raises. Of a function, the modules it calls are drawn, too. TypeError if the result
-    holds no tensor.
+    Every op is there, on the tape or not. The run sees copies of the inputs; if nothing that it
+    uses requires grad, the floating inputs do. Parameters, buffers, gradients, the training mode
+    and the random generators are left bit for bit as they were. If the run raises, forward or
+    backward, the exception's attribute `graph` is the graph up to the op that raised. TypeError if
+    the result holds no tensor, ValueError for a target that is not there.
 
     >>> import minigrad as torch
     >>> torch.viz.trace(torch.nn.Linear(2, 3), torch.ones(1, 2))
     Graph(5 nodes (1 ops), 4 edges, 1 modules)
     """
-    run = _Run(fn)
-    args = [run.watched(v, name) for v, name in
-            zip(inputs, _argument_names(fn, len(inputs)), strict=True)]
-    given = {k: run.watched(v, k) for k, v in (kwargs or {}).items()}
-    with run.kept, untouched(None, [*args, *given.values()]):
-        run.learn()
-        with run.calls.recorded(), enable_grad():
-            out = fn(*args, **given)
-        found = tensors_in(out, inside="output")
-        if not found:
-            raise TypeError(f"trace: expected the function to return a Tensor or a structure of "
-                            f"tensors, got {type(out).__name__}; return what is to be drawn")
-        return build(found, run.sources, run.calls)
+    if not callable(fn):
+        raise TypeError(f"trace: expected a model or a function, got {type(fn).__name__}")
+    return _Run(fn, numbers).graph(inputs, kwargs or {}, backward, target)
 
 
 class _Run:
     """What is known of one run: named values, the calls of modules, and what to put back."""
 
-    def __init__(self, fn: Any) -> None:
-        self.fn = fn
+    def __init__(self, fn: Any, numbers: bool) -> None:
+        self.fn, self.numbers = fn, numbers
         self.kept = contextlib.ExitStack()
         self.sources: list[Source] = []
         self.calls = Calls(self.keep)
+        self.watcher = Watcher(self.calls.current, numbers)
+        self.gradients = Gradients(numbers)
         self.copies: dict[int, Any] = {}
         self.originals: list[Any] = []  # kept alive: `copies` is keyed by their ids
+        self.anything = False  # does anything that is used require grad?
+
+    def graph(self, inputs: tuple[Any, ...], kwargs: dict[str, Any], backward: bool,
+              target: Any) -> Graph:
+        """Run, and put everything back."""
+        with self.kept:
+            self.kept.enter_context(untouched(None, [*inputs, *kwargs.values()]))
+            self.learn()
+            self.anything = any(s.node is not None for s in self.sources) or any(
+                t.requires_grad for _, t in tensors_in([*inputs, *kwargs.values()]))
+            names = _argument_names(self.fn, len(inputs))
+            args = [self.watched(v, name) for v, name in zip(inputs, names, strict=True)]
+            given = {k: self.watched(v, k) for k, v in kwargs.items()}
+            for source in self.sources:
+                self.watcher.know(source)
+            found: list[tuple[str, Any]] = []
+            try:
+                with (self.calls.recorded(), watching(self.watcher), self.gradients.watching(),
+                      enable_grad()):
+                    out = self.fn(*args, **given)
+                    loss = target(out) if callable(target) else None
+                found = outputs_of(out, loss)
+                roots = [r for r in starts(found, None if callable(target) else target)
+                         if backward and id(r[0]) not in self.gradients.arrived]
+                if callable(target):
+                    roots = [r for r in roots if r[0] is found[-1][1]._node]
+                assembler = self.assembler()
+                outputs = [(name, t, *self.watcher.maker(t._data)) for name, t in found]
+                with self.gradients.watching():
+                    return assembler.graph(outputs, self.gradients, roots)
+            except Exception as error:
+                self.explain(error, found)
+                raise
+
+    def assembler(self) -> Assembler:
+        used = [s for s in self.watcher.constants if s not in self.sources]
+        return Assembler(self.watcher.events, [*self.sources, *used], self.calls, self.numbers)
+
+    def explain(self, error: Exception, found: list[tuple[str, Any]]) -> None:
+        """Give the exception its graph; its own traceback stays as it is."""
+        if not (self.watcher.events or self.calls.calls) or hasattr(error, "graph"):
+            return
+        failure = Failure.of(error, self.watcher, self.gradients, self.calls)
+        outputs = [(name, t, *self.watcher.maker(t._data)) for name, t in found]
+        with contextlib.suppress(AttributeError):  # an exception with __slots__
+            error.graph = self.assembler().graph(  # type: ignore[attr-defined]
+                outputs, self.gradients, [], failure=failure)
 
     def learn(self) -> None:
         """Find the model, or the modules and tensors that a function refers to."""
@@ -95,18 +118,19 @@ class _Run:
                 self.keep(value, name)
             elif isinstance(value, engine.Tensor) and type(value._node) is Leaf:
                 self.sources.append(Source("parameter", name, value))
+            elif isinstance(value, engine.Tensor) and value._node is None:
+                self.sources.append(Source("constant", name, value))
 
     def keep(self, model: Any, prefix: str) -> None:
-        """Note a model's state, and name its parameters; frozen ones require grad for the run."""
+        """Note a model's state, and name its parameters and buffers."""
         self.kept.enter_context(untouched(model))
         self.kept.enter_context(deep_enough(model))
         known = {id(s.tensor) for s in self.sources}
-        for source in _parameters(model, prefix):
+        buffers = [Source("buffer", name, b) for name, b in model.named_buffers(prefix=prefix)]
+        for source in [*named_parameters(model, prefix), *buffers]:
             if id(source.tensor) not in known:
-                if source.node is None and source.tensor.is_floating_point():
-                    source.tensor.requires_grad_()
-                    source.node = source.tensor._node
                 self.sources.append(source)
+                self.watcher.know(source)
 
     def watched(self, value: Any, name: str) -> Any:
         """Return an argument with its tensors replaced by watched copies."""
@@ -114,7 +138,7 @@ class _Run:
             if id(value) not in self.copies:
                 self.originals.append(value)
                 copy = value.detach().clone()
-                if copy.is_floating_point():
+                if copy.is_floating_point() and (value.requires_grad or not self.anything):
                     with enable_grad():  # not a leaf: the model may write into it in place
                         copy = copy.requires_grad_().clone()
                 self.copies[id(value)] = copy
@@ -130,7 +154,7 @@ class _Run:
         return value
 
 
-def _parameters(model: Any, prefix: str = "") -> list[Source]:
+def named_parameters(model: Any, prefix: str = "") -> list[Source]:
     """Return a model's parameters, each once, with notes on frozen and shared ones."""
     found: dict[int, Source] = {}
     for name, p in model.named_parameters(prefix=prefix, remove_duplicate=False):
@@ -141,6 +165,20 @@ def _parameters(model: Any, prefix: str = "") -> list[Source]:
         else:
             found[id(p)] = Source("parameter", name, p, "" if p.requires_grad else "frozen")
     return list(found.values())
+
+
+def outputs_of(out: Any, loss: Any = None) -> list[tuple[str, Any]]:
+    """Return the tensors of a result with their names, the loss last; TypeError without any."""
+    found = tensors_in(out, inside="output")
+    if not found:
+        raise TypeError(f"trace: expected the function to return a Tensor or a structure of "
+                        f"tensors, got {type(out).__name__}; return what is to be drawn")
+    if loss is not None:
+        if not isinstance(loss, engine.Tensor):
+            raise TypeError(f"target: expected the function to return a Tensor, got "
+                            f"{type(loss).__name__}")
+        found.append(("loss", loss))
+    return found
 
 
 def _variables(fn: Any) -> list[tuple[str, Any]]:

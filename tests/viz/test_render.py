@@ -33,7 +33,7 @@ def test_svg_shows_everything(name, capfd):
     svg = graph.svg()
     titles = {g.find(f"{SVG}title").text for g in elements(svg, "node")}
     assert titles <= {n.id for n in graph.nodes}
-    ops = {n.id for n in graph.nodes if n.kind not in ("parameter",)}
+    ops = {n.id for n in graph.nodes if n.kind not in ("parameter", "buffer")}
     assert ops <= titles
     for edge in elements(svg, "edge"):
         source, target = edge.find(f"{SVG}title").text.split("->")
