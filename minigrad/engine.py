@@ -319,7 +319,7 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     found: dict[Any, Any] = {}
     ready: list[tuple[int, Any]] = []
     previous = state.grad, state.task
-    state.grad, state.task = create is True, (next(numbers), pending)
+    state.grad, state.task = create is True, (next(numbers), pending, targets is None)
     state.arrays += 1
     loud = hush()
     try:

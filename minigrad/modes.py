@@ -26,7 +26,7 @@ class _State(threading.local):
     multithreading = True  # see autograd/grad_mode.py
     packers: tuple[Any, ...] = ()  # the saved tensors hooks, outermost first; see saved.py
     packers_off: str | None = None  # the error if they are disabled
-    task: Any = None  # (number, pending) of the sweep that runs
+    task: Any = None  # the sweep that runs: (number, pending nodes, is it a whole backward?)
     runs: tuple[Any, ...] = ()  # the differentiations of func that run, outermost first
 
 

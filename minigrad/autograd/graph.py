@@ -233,7 +233,7 @@ class _Group:
         self.left = 0
 
     def arrived(self, k: int, g: Any) -> None:
-        number, pending = state.task
+        number, pending, _ = state.task
         with self.lock:
             if number != self.number:
                 self.number = number

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..engine import wrap
 from ..modes import state
 from ..ops import shape
 from ..tensor import Tensor
@@ -102,8 +104,19 @@ _MARK = BatchedStorage()
 _BASE = new(Tensor)  # stands in `_base`, so that the engine asks
 
 
-def _refused(what: str) -> Callable[..., Any]:
+def _asked_by_minigrad() -> bool:
+    """Return True if the caller of the calling method is the package itself, not a program."""
+    return str(sys._getframe(2).f_globals.get("__name__")).startswith("minigrad.")
+
+
+def _refused(name: str, what: str) -> Callable[..., Any]:
+    """Return a method that programs must not call. Functions of minigrad get the one example."""
+
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _asked_by_minigrad():
+            if not isinstance(self._data, ndarray):
+                raise Touched
+            return getattr(wrap(self._data, None), name)(*args, **kwargs)
         raise RuntimeError(
             f"vmap: It looks like you're calling {what} on a Tensor. We don't support vmap over "
             f"calling {what}: inside vmap a tensor stands for all examples at once. Use operations "
@@ -117,6 +130,7 @@ class BatchedTensor(Tensor):
 
     _full: Tensor
     _level: Level
+    _copied = False  # should share memory with another tensor, but does not
 
     @property
     def _node(self) -> Any:  # type: ignore[override]
@@ -185,17 +199,25 @@ class BatchedTensor(Tensor):
     def _version(self) -> int:
         return self._full._version
 
+    def storage_offset(self) -> int:
+        return 0
+
     def is_inference(self) -> bool:
         return self._full.is_inference()
 
-    item = _refused(".item()")
-    tolist = _refused(".tolist()")
-    numpy = __array__ = _refused(".numpy()")
-    data_ptr = _refused(".data_ptr()")
-    __float__ = __int__ = __index__ = _refused(".item()")
-    __deepcopy__ = _refused("copy.deepcopy()")
+    item = _refused("item", ".item()")
+    tolist = _refused("tolist", ".tolist()")
+    numpy = _refused("numpy", ".numpy()")
+    __array__ = _refused("__array__", ".numpy()")
+    data_ptr = _refused("data_ptr", ".data_ptr()")
+    __float__ = _refused("__float__", ".item()")
+    __int__ = _refused("__int__", ".item()")
+    __index__ = _refused("__index__", ".item()")
+    __deepcopy__ = _refused("__deepcopy__", "copy.deepcopy()")
 
     def __bool__(self) -> bool:
+        if _asked_by_minigrad():
+            return bool(self._data)
         raise RuntimeError("vmap: It looks like you're attempting to use a Tensor in some "
                            "data-dependent control flow. We don't support that yet: each example "
                            "might take another way. Use torch.where instead of if.")

@@ -48,12 +48,19 @@ def looped(op: Op, args: Sequence[Any], level: Level) -> Any:
     rows = at_level(args, level, lambda full: join.unbind(full, 0))
     results = [apply(op, _row(args, rows, level, k)) for k in range(level.size)]
     first = results[0]
-    if isinstance(first, Tensor):
-        check_shapes([one._data.shape for one in results], op.name)
     if not isinstance(first, (list, tuple)):
-        return batch(join.stack(results, 0), level)
-    columns = [batch(join.stack(list(column), 0), level) for column in zip(*results, strict=True)]
+        made = _stacked(results, op.name, level)
+        made._copied = op.view
+        return made
+    if len({len(one) for one in results}) > 1:
+        check_shapes([(len(one),) for one in results], op.name)
+    columns = [_stacked(column, op.name, level) for column in zip(*results, strict=True)]
     return columns if isinstance(first, list) else tuple(columns)
+
+
+def _stacked(column: Sequence[Any], name: str, level: Level) -> BatchedTensor:
+    check_shapes([one._data.shape for one in column], name)
+    return batch(join.stack(list(column), 0), level)
 
 
 def check_shapes(found: Sequence[tuple[int, ...]], name: str = "the function") -> None:
@@ -82,6 +89,10 @@ def intercept_inplace(op: Op, args: Sequence[Any]) -> Any:
     level = innermost(tensors_in(args))
     if not (isinstance(x, BatchedTensor) and x._level is level):
         raise RuntimeError(_UNBATCHED_WRITE.format(name=op.name + "_"))
+    if x._copied:
+        raise RuntimeError(f"vmap: {op.name}_ would write into a view that had to be copied, and "
+                           f"so would not reach its base. Write into the base, or clone() the view "
+                           f"first.")
     source = apply(op, [pointwise.clone(x), *args[1:]])
     if source._data.shape != x._data.shape:
         raise RuntimeError(f"output with shape {list(x._data.shape)} doesn't match the broadcast "

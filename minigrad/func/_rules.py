@@ -16,7 +16,7 @@ from ..engine import Op, apply
 from ..ops import index as indexing
 from ..ops import shape
 from ..tensor import Tensor
-from ._batched import BatchedTensor, Level, batch, lift
+from ._batched import BatchedTensor, Level, batch, levels_of, lift
 
 Rule = Callable[[Op, list[Any], Level], Any]
 FULL = slice(None)
@@ -180,7 +180,10 @@ def unfolded(out: Any, size: int) -> Any:
 def view(op: Op, args: list[Any], level: Level) -> Any:
     x, sizes = args
     sizes = shape.infer(tuple(sizes), x._data.size)
-    return batch(shape.reshape(x._full, (level.size, *sizes)), level)
+    full = shape.reshape(x._full, (level.size, *sizes))
+    made = batch(full, level)
+    made._copied = op.view and full._base is None and levels_of(full) == []
+    return made
 
 
 def permute(op: Op, args: list[Any], level: Level) -> Any:
@@ -203,6 +206,23 @@ def expand(op: Op, args: list[Any], level: Level) -> Any:
         return NotImplemented
     full = padded(x, len(sizes), level)
     return batch(shape.expand(full, (level.size, *sizes)), level)
+
+
+def diag_embed(op: Op, args: list[Any], level: Level) -> Any:
+    x, offset, *dims = args
+    ndim = x._data.ndim + 1
+    return batch(apply(op, (x._full, offset, *[_at(d, ndim) for d in dims])), level)
+
+
+def as_strided(op: Op, args: list[Any], level: Level) -> Any:
+    """Strides and offset count inside of each example; none may reach into the next one."""
+    x, size, stride, offset = args
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    if 0 not in size and last >= x._data.size:
+        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage "
+                           f"offset {offset} reach beyond the {x._data.size} elements")
+    steps = (x._data.size, *stride)
+    return batch(apply(op, (x._full, (level.size, *size), steps, offset)), level)
 
 
 def squeeze(op: Op, args: list[Any], level: Level) -> Any:

@@ -63,7 +63,7 @@ RULES: dict[str, rules.Rule] = {
         """),
     **_families(rules.along("dims"), "arrange: flip"),
     **_families(rules.along("dim0", "dim1"), "shape: transpose"),
-    **_families(rules.along("dim1", "dim2"), "arrange: diagonal diag_embed"),
+    **_families(rules.along("dim1", "dim2"), "arrange: diagonal"),
     **_families(rules.along("dimension"), "arrange: unfold"),
     **_families(rules.leading, """
         arrange: tril triu
@@ -82,6 +82,8 @@ RULES: dict[str, rules.Rule] = {
     **_families(rules.cat, "join: cat stack"),
     "conv.weight_gradient": nn.weight_gradient,
     "linalg.linear": nn.linear,
+    "arrange.diag_embed": rules.diag_embed,
+    "arrange.as_strided": rules.as_strided,
     "shape.permute": rules.permute,
     "shape.t": rules.t,
     "shape.expand": rules.expand,

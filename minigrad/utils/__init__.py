@@ -1,5 +1,5 @@
-"""Tools around tensors: data loading, hooks."""
+"""Tools around tensors: data loading, checkpointing, hooks."""
 
-from . import data, hooks
+from . import checkpoint, data, hooks
 
-__all__ = ["data", "hooks"]
+__all__ = ["checkpoint", "data", "hooks"]
