@@ -140,6 +140,8 @@ class ArraySubject(Subject):
         if array.shape != shape:
             raise BackwardError("shape", f"the gradient of {name} has shape {array.shape}, the "
                                          f"input {shape}", name)
+        if not array.size:
+            return np.zeros(shape)  # no digits to lose
         if array.dtype.kind not in "f":
             if array.dtype.kind not in "iub":
                 raise BackwardError("dtype", f"the gradient of {name} is {array.dtype}, expected "
