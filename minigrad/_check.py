@@ -5,13 +5,19 @@ Only forwards and public functions call them, and only where NumPy itself would 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ._device import check_memory_format, contiguous_format, strided, to_device
 from ._dtype import to_dtype
+
+F = TypeVar("F", bound=Callable[..., Any])
+KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float),
+                                      "str": (str,)}
 
 
 def dim(value: int, ndim: int, name: str = "dim") -> int:
@@ -98,6 +104,57 @@ def tensor(value: Any, function: str, name: str = "input", position: int = 1) ->
     return value
 
 
+def tensors(function: str, **values: Any) -> None:
+    """Refuse arguments that are not Tensors; the first is at position 1."""
+    for position, (name, value) in enumerate(values.items(), start=1):
+        tensor(value, function, name, position)
+
+
+def takes(*names: str, error: type[Exception] = TypeError) -> Callable[[F], F]:
+    """Decorate a function: if it fails, and because an argument is of a wrong type, say that.
+
+    The arguments `names` must be Tensors (`name?`: or None), those annotated bool, int, float or
+    str must be that, and all may be their defaults. Nothing is looked at while the function works.
+    `error` is the class for `input`, AttributeError where PyTorch's function is Python.
+    """
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            try:
+                return function(*args, **given)
+            except Exception:
+                found = _wrong_type(function, names, args, given)
+                if found is None:
+                    raise
+            raise (error if "argument 'input'" in found else TypeError)(found)
+        return call  # type: ignore[return-value]
+    return decorate
+
+
+def _wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequence[Any],
+                given: dict[str, Any]) -> str | None:
+    """Return a sentence on the first argument whose type is wrong, or None."""
+    parameters = inspect.signature(function).parameters
+    values = dict(zip(parameters, args, strict=False)) | given
+    for position, (name, parameter) in enumerate(parameters.items(), start=1):
+        value = values.get(name, parameter.default)
+        if value is parameter.default:
+            continue
+        kind = str(parameter.annotation)
+        if name in names or f"{name}?" in names:
+            kind, right = "Tensor", hasattr(value, "_data")
+            right = right or (value is None and name not in names)
+        elif isinstance(value, np.generic) or getattr(value, "shape", None) == ():
+            right = True  # a number in another coat
+        else:
+            right = kind not in KINDS or isinstance(value, KINDS[kind])
+        if not right:
+            return (f"{function.__name__}(): argument '{name}' (position {position}) must be "
+                    f"{'float, a number' if kind == 'float' else kind}, not "
+                    f"{type(value).__name__} {value!r}"[:200])
+    return None
+
+
 def number(value: Any, function: str, name: str) -> None:
     """Refuse what is not a number (or a tensor of one)."""
     if isinstance(value, (str, list, tuple, dict)) or value is None:
@@ -169,3 +226,13 @@ def _one(value: Any, where: str, name: str) -> int:
         raise TypeError(f"{where}: argument '{name}' must be an int or a tuple of ints, got "
                         f"{type(value).__name__} {value!r}")
     return int(value.__index__())
+
+
+def batched_alike(running: Any, input: Any) -> None:
+    """Refuse to write statistics of what `vmap` batches into a tensor that it does not batch."""
+    level = getattr(input, "_level", None)
+    if level is not None and getattr(running, "_level", None) is not level:
+        raise RuntimeError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which "
+            "will be updated in place, were not batched: use func.replace_all_batch_norm_modules_, "
+            "eval(), track_running_stats=False or another norm")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-from .. import views
+from .. import _check, views
 from ..engine import apply
 from .._functions import celu_, rrelu_, selu_, threshold_
 from .._functions_nn import conv_tbc, native_channel_shuffle
@@ -79,6 +79,7 @@ def _with_inplace(function: Any) -> Callable[..., Any]:
             return apply(made, args) if len(args) == count else function(*args)
         inplace = args[count] if len(args) > count else given.pop("inplace", False)
         if inplace:
+            _check.tensor(args[0], function.__name__)
             return views.inplace(function, args[:count], given)
         return function(*args[:count], **given)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import floats, ints
+from .._check import floats, ints, takes
 from ..engine import op
 from ..kernels import pool as kernels
 from .pool import _batched, _check_shape, _like, _name
@@ -82,6 +82,7 @@ def _sizes(where: str, x: Any, n: int, output_size: Any) -> Ints:
     return sizes
 
 
+@takes("input")
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     """Return averages over `output_size` windows that cover the last dimension of (N, C, L).
 
@@ -92,6 +93,7 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     return _average(input, _sizes("adaptive_avg_pool1d", input, 1, output_size))
 
 
+@takes("input", error=AttributeError)
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     """Return averages over a grid of `output_size` windows that cover (N, C, H, W).
 
@@ -104,6 +106,7 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     return _average(input, _sizes("adaptive_avg_pool2d", input, 2, output_size))
 
 
+@takes("input", error=AttributeError)
 def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
     """Return averages over a grid of windows that cover (N, C, D, H, W): `adaptive_avg_pool2d`.
 
@@ -119,6 +122,7 @@ def _adaptive_max(n: int, input: Any, output_size: Any, return_indices: bool) ->
     return (y, indices) if return_indices else y
 
 
+@takes("input")
 def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
     """Return the maxima of `output_size` windows that cover the last dimension of (N, C, L).
 
@@ -131,6 +135,7 @@ def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max(1, input, output_size, return_indices)
 
 
+@takes("input", error=AttributeError)
 def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
     """Return the maxima of a grid of windows that cover (N, C, H, W): `adaptive_max_pool1d`.
 
@@ -141,6 +146,7 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@takes("input", error=AttributeError)
 def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
     """Return the maxima of a grid of windows that cover (N, C, D, H, W): `adaptive_max_pool1d`.
 
@@ -151,18 +157,21 @@ def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max(3, input, output_size, return_indices)
 
 
+@takes("input")
 def adaptive_max_pool1d_with_indices(input: Any, output_size: Any,
                                      return_indices: bool = False) -> Any:
     """Return `adaptive_max_pool1d` and where the maxima are, whatever return_indices says."""
     return _adaptive_max(1, input, output_size, True)
 
 
+@takes("input", error=AttributeError)
 def adaptive_max_pool2d_with_indices(input: Any, output_size: Any,
                                      return_indices: bool = False) -> Any:
     """Return `adaptive_max_pool2d` and where the maxima are, whatever return_indices says."""
     return _adaptive_max(2, input, output_size, True)
 
 
+@takes("input", error=AttributeError)
 def adaptive_max_pool3d_with_indices(input: Any, output_size: Any,
                                      return_indices: bool = False) -> Any:
     """Return `adaptive_max_pool3d` and where the maxima are, whatever return_indices says."""
@@ -210,6 +219,7 @@ def _max_unpool(n: int, input: Any, indices: Any, kernel_size: Any, stride: Any,
     return _unpool(input, indices, size, n)
 
 
+@takes("input", "indices", error=AttributeError)
 def max_unpool1d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                  output_size: Any = None) -> Any:
     """Return zeros with the maxima of `max_pool1d(..., return_indices=True)` where they were.
@@ -225,12 +235,14 @@ def max_unpool1d(input: Any, indices: Any, kernel_size: Any, stride: Any = None,
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@takes("input", "indices", error=AttributeError)
 def max_unpool2d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                  output_size: Any = None) -> Any:
     """Return zeros with the maxima of `max_pool2d` where they were; see `max_unpool1d`."""
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@takes("input", "indices", error=AttributeError)
 def max_unpool3d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                  output_size: Any = None) -> Any:
     """Return zeros with the maxima of `max_pool3d` where they were; see `max_unpool1d`."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._check import takes
 from .elementwise import add
 from .linalg import matmul
 
 
+@takes("input1", "input2", "weight", "bias")
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """Return y[..., k] = sum over i, j of x1[..., i] * weight[k, i, j] * x2[..., j], plus bias[k].
 

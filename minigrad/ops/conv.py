@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import ints
+from .._check import ints, takes
 from ..engine import op
 from ..kernels import conv as kernels
 from .pad import constant_pad
@@ -163,6 +163,7 @@ def _check_conv(where: str, x: Any, w: Any, groups: int, padding: Ints, dilation
                 f"input {shape[2:]} with padding {padding}; pad more or use a smaller kernel")
 
 
+@takes("input", "weight", "bias")
 def conv1d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Any:
     """Return the cross-correlation of (N, C, L) with weight (K, C / groups, k), plus bias (K,).
@@ -179,6 +180,7 @@ def conv1d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: 
     return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@takes("input", "weight", "bias")
 def conv2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Any:
     """Return the cross-correlation of (N, C, H, W) with weight (K, C / groups, kH, kW): `conv1d`.
@@ -191,6 +193,7 @@ def conv2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: 
     return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@takes("input", "weight", "bias")
 def conv3d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Any:
     """Return the cross-correlation of (N, C, D, H, W) with weight (K, C / groups, kD, kH, kW).
@@ -239,6 +242,7 @@ def _check_transposed(where: str, x: Any, w: Any, groups: int, stride: Ints, dil
                                f"got output_padding={extra}, stride={stride}, dilation={dilation}")
 
 
+@takes("input", "weight", "bias")
 def conv_transpose1d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:
     """Return the transpose of `conv1d`, which spreads each input over `kernel` outputs.
@@ -255,6 +259,7 @@ def conv_transpose1d(input: Any, weight: Any, bias: Any = None, stride: Any = 1,
                            dilation)
 
 
+@takes("input", "weight", "bias")
 def conv_transpose2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:
     """Return the transpose of `conv2d`: (N, C, H, W) with weight (C, K / groups, kH, kW).
@@ -269,6 +274,7 @@ def conv_transpose2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1,
                            dilation)
 
 
+@takes("input", "weight", "bias")
 def conv_transpose3d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:
     """Return the transpose of `conv3d`: (N, C, D, H, W) with weight (C, K / groups, kD, kH, kW).

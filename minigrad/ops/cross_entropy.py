@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from .._check import floats
 from ..engine import op
 from ..modes import state
@@ -147,6 +148,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, size_average: bool | N
     tensor(1.3863)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("nll_loss", input=input, target=target)
     target = _check_classes("nll_loss", input, target, weight)
     return _nll_loss(input, target, weight, ignore_index, reduction)
 
@@ -290,6 +292,7 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, size_average: boo
     tensor(0.2395)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("cross_entropy", input=input, target=target)
     if label_smoothing > 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if target._data.shape != input._data.shape:

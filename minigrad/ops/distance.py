@@ -16,6 +16,7 @@ from .shape import broadcast_tensors
 from .vector_norm import norm
 
 
+@_check.takes("x1", "x2")
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """Return the cosine of the angle between vectors along `dim`; norms are at least `eps`.
 
@@ -24,6 +25,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     >>> torch.nn.functional.cosine_similarity(a, b)
     tensor([0.7071])
     """
+    _check.tensors("cosine_similarity", x1=x1, x2=x2)
     if x1._data.dtype.kind != "f" and x2._data.dtype.kind != "f":
         raise RuntimeError(f"cosine_similarity: expected common dtype to be floating point, got "
                            f"{x1.dtype} and {x2.dtype}; convert with .float()")
@@ -37,6 +39,7 @@ def _unit(x: Any, dim: int, eps: float) -> Any:
     return div(x, clamp_min(norm(x, 2, dim, keepdim=True), eps))
 
 
+@_check.takes("x1", "x2")
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6,
                       keepdim: bool = False) -> Any:
     """Return the p-norm of x1 - x2 + eps over the last dimension.
@@ -47,6 +50,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6,
     >>> torch.nn.functional.pairwise_distance(torch.zeros(1, 2), torch.tensor([[3., 4.]]))
     tensor([5.0000])
     """
+    _check.tensors("pairwise_distance", x1=x1, x2=x2)
     return norm(x1 - x2 + eps, p, -1, keepdim)
 
 
@@ -60,7 +64,7 @@ def pdist(input: Any, p: float = 2) -> Any:
     >>> torch.nn.functional.pdist(torch.tensor([[0., 0.], [3., 4.], [0., 1.]]))
     tensor([5.0000, 1.0000, 4.2426])
     """
-    if input.ndim != 2:
+    if _check.tensor(input, "pdist").ndim != 2:
         raise RuntimeError(f"pdist only supports 2D tensors, (points, features), got "
                            f"{input.ndim}D")
     if input._data.dtype.kind != "f":

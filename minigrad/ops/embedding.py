@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import views
+from .. import _check, views
 from ..engine import op, wrap
 from ..modes import state
 
@@ -153,7 +153,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    indices = input._data
+    indices = _check.tensor(input, "one_hot")._data
     if indices.dtype != np.int64:
         raise RuntimeError(f"one_hot is only applicable to index tensors of dtype int64, got "
                            f"{input.dtype}; convert with .long()")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import floats, ints
+from .._check import floats, ints, takes
 from ..engine import op, wrap
 from ..kernels import pool as kernels
 from .adaptive_pool import spread
@@ -130,6 +130,7 @@ def _pool(n: int, x: Any, kernel_size: Any, output_size: Any, output_ratio: Any,
     return y, wrap(indices._data, None)
 
 
+@takes("input")
 def fractional_max_pool2d_with_indices(
         input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
         return_indices: bool = False, _random_samples: Any = None, *,
@@ -138,6 +139,7 @@ def fractional_max_pool2d_with_indices(
     return _pool(2, input, kernel_size, output_size, output_ratio, _random_samples, generator)
 
 
+@takes("input")
 def fractional_max_pool3d_with_indices(
         input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
         return_indices: bool = False, _random_samples: Any = None, *,
@@ -146,6 +148,7 @@ def fractional_max_pool3d_with_indices(
     return _pool(3, input, kernel_size, output_size, output_ratio, _random_samples, generator)
 
 
+@takes("input")
 def fractional_max_pool2d(input: Any, kernel_size: Any, output_size: Any = None,
                           output_ratio: Any = None, return_indices: bool = False,
                           _random_samples: Any = None, *, generator: Any = None) -> Any:
@@ -164,6 +167,7 @@ def fractional_max_pool2d(input: Any, kernel_size: Any, output_size: Any = None,
     return pair if return_indices else pair[0]
 
 
+@takes("input")
 def fractional_max_pool3d(input: Any, kernel_size: Any, output_size: Any = None,
                           output_ratio: Any = None, return_indices: bool = False,
                           _random_samples: Any = None, *, generator: Any = None) -> Any:

@@ -254,8 +254,12 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1., 2.]]), torch.ones(1))
     tensor([[4.]])
     """
-    if weight.ndim == 2 and input.ndim:
-        return apply(_linear.op, (input, weight, bias))
+    try:
+        if weight.ndim == 2 and input.ndim:
+            return apply(_linear.op, (input, weight, bias))
+    except AttributeError:
+        _check.tensors("linear", input=input, weight=weight)
+        raise
     if weight.ndim == 1:
         y = matmul(input, weight)
         return y if bias is None else y + bias

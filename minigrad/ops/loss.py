@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import broadcast_error, floats
+from .._check import broadcast_error, floats, tensors
 from ..engine import op
 from ._operands import pair
 from .activation import softplus
@@ -302,6 +302,7 @@ def kl_div(input: Any, target: Any, size_average: bool | None = None, reduce: bo
                       stacklevel=2)
     batch = reduction == "batchmean" and size_average is None and reduce is None
     reduction = reduction_of(size_average, reduce, "sum" if batch else reduction)
+    tensors("kl_div", input=input, target=target)
     if input._data.dtype.kind != "f" or target._data.dtype.kind != "f":
         raise RuntimeError(f"kl_div: Integral inputs not supported: got {input.dtype} and "
                            f"{target.dtype}; convert with .float()")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ..engine import op, wrap
 from .activation import logsigmoid, softplus
 from .choose import _where as where
@@ -43,6 +44,7 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool
     tensor(1.)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("poisson_nll_loss", input=input, target=target)
     losses = (exp(input) - target * input if log_input
               else input - target * log(input + eps))
     if full:
@@ -99,6 +101,7 @@ def soft_margin_loss(input: Any, target: Any, size_average: bool | None = None,
     tensor(1.4100)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("soft_margin_loss", input=input, target=target)
     y = reduced(softplus(-target * input, 1.0, math.inf), reduction)
     return labelled(y, "SoftMarginLossBackward0")
 
@@ -114,6 +117,7 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0,
     tensor([0.5000, 1.5000])
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("hinge_embedding_loss", input=input, target=target)
     far = where(target != 1, clamp_min(margin - input, 0), 0.0)
     return reduced(far + where(target != -1, input, 0.0), reduction)
 
@@ -149,6 +153,7 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     tensor(0.2929)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("cosine_embedding_loss", input1=input1, input2=input2, target=target)
     if target.ndim > 1 or target.ndim != input1.ndim - 1:
         raise RuntimeError(f"cosine_embedding_loss: 0D or 1D target expected, (N,) for inputs "
                            f"(N, D), got shapes {tuple(target.shape)} and {tuple(input1.shape)}")
@@ -193,6 +198,7 @@ def triplet_margin_with_distance_loss(
     tensor(0.7500)
     """
     check_reduction(reduction)
+    _check.tensors("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
     if margin <= 0:
         raise ValueError(f"triplet loss: margin must be greater than 0, got {margin}")
     if not anchor.ndim == positive.ndim == negative.ndim:
@@ -220,6 +226,7 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, 
     tensor(0.1667)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("multi_margin_loss", input=input, target=target)
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p}")
     rows, index, weight = _picked("multi_margin_loss", input, target, weight)
@@ -248,7 +255,7 @@ def _as_rows(input: Any) -> Any:
 
 def _picked(where_: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, Any]:
     """Check the arguments; return the input as rows, each row's class, and the weight or None."""
-    if weight is not None and weight.ndim != 1:
+    if weight is not None and _check.tensor(weight, where_, "weight", 5).ndim != 1:
         raise ValueError(f"{where_}: weight must be one-dimensional, one number per class, got the "
                          f"shape {tuple(weight.shape)}")
     shape, index = input._data.shape, target._data
@@ -280,9 +287,10 @@ def multilabel_margin_loss(input: Any, target: Any, size_average: bool | None = 
     tensor(0.1667)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _check.tensors("multilabel_margin_loss", input=input, target=target)
     shape, labels = input._data.shape, target._data
     one = len(shape) < 2 and labels.ndim < 2 and labels.size == input._data.size
-    if not one and (len(shape) != 2 or labels.shape != shape) or not np.all(shape[-1:]):
+    if (not one and (len(shape) != 2 or labels.shape != shape)) or not np.all(shape[-1:]):
         raise RuntimeError(f"multilabel_margin_loss: inconsistent target size {labels.shape} for "
                            f"an input of size {shape}: expected the same, (N, C) or (C,), and "
                            f"C > 0")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, views
-from .._check import floats
+from .._check import floats, takes
 from ..engine import op
 from ..kernels import norm as kernels
 from .elementwise import sqrt
@@ -184,6 +184,7 @@ def _check_mixed(where: str, x: Any, weight: Any) -> None:
         _check_dtype(where, "weight", weight, x)
 
 
+@takes("input", "running_mean?", "running_var?", "weight", "bias", error=AttributeError)
 def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = None,
                bias: Any = None, training: bool = False, momentum: float = 0.1,
                eps: float = 1e-5) -> Any:
@@ -207,6 +208,7 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     y, mean, var = _batch_norm(input, weight, bias, eps)
     if running_mean is not None and input._data.size:
         _check.number(momentum, "batch_norm", "momentum")
+        _check.batched_alike(running_mean, input)
         blend(running_mean, mean._data, momentum)
         blend(running_var, var._data, momentum)
     return y
@@ -250,6 +252,7 @@ def blend(running: Any, batch: ndarray, momentum: float) -> None:
     views.wrote(running, "batch_norm")
 
 
+@takes("input", "running_mean?", "running_var?", "weight", "bias", error=AttributeError)
 def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
                   weight: Any = None, bias: Any = None, use_input_stats: bool = True,
                   momentum: float = 0.1, eps: float = 1e-5) -> Any:
@@ -281,6 +284,7 @@ def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
                             running_var._data.copy(), eps, True)
     y = _group_norm(input, shape[1], weight, bias, eps, True)
     if running_mean is not None and input._data.size:
+        _check.batched_alike(running_mean, input)
         rows = input._data.reshape(*shape[:2], -1)
         rows = rows.astype(np.float64, copy=False)
         blend(running_mean, rows.mean((0, 2)), momentum)
@@ -288,6 +292,7 @@ def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
     return y
 
 
+@takes("input", "weight", "bias", error=AttributeError)
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None,
                eps: float = 1e-5) -> Any:
     """Normalise each sample's channels (dim 1) in `num_groups` groups of neighbours.
@@ -342,6 +347,7 @@ def _check_normalized(where: str, x: Any, shape: Any, **values: Any) -> int:
     return len(shape)
 
 
+@takes("input", "weight", "bias")
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None,
                eps: float = 1e-5) -> Any:
     """Normalise over the last dimensions, whose sizes `normalized_shape` gives.
@@ -363,6 +369,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     return _layer_norm(input, weight, bias, dims, eps)
 
 
+@takes("input", "weight")
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None,
              eps: float | None = None) -> Any:
     """Return input / sqrt(mean(input ** 2) + eps) * weight over the last dimensions.

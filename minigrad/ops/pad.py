@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._check import takes
 from ..engine import op
 
 ndarray = np.ndarray
@@ -74,6 +75,7 @@ def _unpad(input: Any, shape: Ints, pad: Ints, mode: str) -> Any:
     return input
 
 
+@takes("input")
 def pad(input: Any, pad: Ints, mode: str = "constant", value: float | None = None) -> Any:
     """Return the input with `pad` values added around its last dimensions.
 

@@ -69,7 +69,7 @@ def _clip(name: str, input: Any, low: float, high: float) -> Any:
     return np.clip(input, input.dtype.type(low), input.dtype.type(high))
 
 
-@op(input=lambda g, input, min_val, max_val: where((input > min_val) & (input < max_val), g, 0.0))
+@op(input=lambda g, input, min_val, max_val: where((input <= min_val) | (input >= max_val), 0.0, g))
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """Return the input clipped to [min_val, max_val]; the slope is 0 at and beyond the limits.
 
@@ -85,7 +85,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     return _clip("hardtanh", input, min_val, max_val)
 
 
-@op(input=lambda g, input: where((input > 0) & (input < 6), g, 0.0), shown="HardtanhBackward0")
+@op(input=lambda g, input: where((input <= 0) | (input >= 6), 0.0, g), shown="HardtanhBackward0")
 def relu6(input: Any) -> Any:
     """Return min(max(input, 0), 6).
 
@@ -130,7 +130,7 @@ def prelu(input: Any, weight: Any) -> Any:
     >>> torch.prelu(torch.tensor([-2., 2.]), torch.tensor([0.25]))
     tensor([-0.5000,  2.0000])
     """
-    _check.tensor(weight, "prelu", "weight", 2)
+    _check.tensors("prelu", input=input, weight=weight)
     if input.dtype != weight.dtype:
         raise RuntimeError(f"prelu: expected a weight of the input's dtype {input.dtype}, got "
                            f"{weight.dtype}; convert one of them")
@@ -225,7 +225,7 @@ def threshold(input: Any, threshold: float, value: float) -> Any:
 
 
 # ------------------------------------------------------------------------- the shrinking ones
-@op(input=lambda g, input, lambd: where((input < -lambd) | (input > lambd), g, 0.0))
+@op(input=lambda g, input, lambd: where((input >= -lambd) & (input <= lambd), 0.0, g))
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """Return `input` where its magnitude is greater than `lambd`, else 0.
 
@@ -237,7 +237,7 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     return np.where((input >= -lambd) & (input <= lambd), input.dtype.type(0), input)
 
 
-@op(input=lambda g, input, lambd: where((input < -lambd) | (input > lambd), g, 0.0))
+@op(input=lambda g, input, lambd: where((input >= -lambd) & (input <= lambd), 0.0, g))
 def softshrink(input: Any, lambd: float = 0.5) -> Any:
     """Return `input` moved towards 0 by `lambd`, and 0 where its magnitude is smaller.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import ints
+from .._check import ints, takes
 from ..engine import op, wrap
 from ..kernels import pool as kernels
 from .elementwise import abs, pow, sign
@@ -112,6 +112,7 @@ def _max(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: 
     return y, wrap(_like(places, x._data), None)
 
 
+@takes("input")
 def max_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
     """Return the maximum of each window of `kernel_size` elements of (N, C, L).
@@ -128,6 +129,7 @@ def max_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     return _max(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@takes("input")
 def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
     """Return the maximum of each window of (N, C, H, W); see `max_pool1d`.
@@ -140,6 +142,7 @@ def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     return _max(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@takes("input")
 def max_pool3d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
     """Return the maximum of each window of (N, C, D, H, W); see `max_pool1d`.
@@ -151,6 +154,7 @@ def max_pool3d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     return _max(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@takes("input")
 def max_pool1d_with_indices(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                             dilation: Any = 1, ceil_mode: bool = False,
                             return_indices: bool = False) -> Any:
@@ -158,6 +162,7 @@ def max_pool1d_with_indices(input: Any, kernel_size: Any, stride: Any = None, pa
     return _max(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@takes("input")
 def max_pool2d_with_indices(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                             dilation: Any = 1, ceil_mode: bool = False,
                             return_indices: bool = False) -> Any:
@@ -165,6 +170,7 @@ def max_pool2d_with_indices(input: Any, kernel_size: Any, stride: Any = None, pa
     return _max(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@takes("input")
 def max_pool3d_with_indices(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                             dilation: Any = 1, ceil_mode: bool = False,
                             return_indices: bool = False) -> Any:
@@ -208,6 +214,7 @@ def _avg(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode:
     return _avg_pool(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@takes("input")
 def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                ceil_mode: bool = False, count_include_pad: bool = True) -> Any:
     """Return the average of each window of `kernel_size` elements of (N, C, L).
@@ -222,6 +229,7 @@ def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     return _avg(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
+@takes("input")
 def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                ceil_mode: bool = False, count_include_pad: bool = True,
                divisor_override: int | None = None) -> Any:
@@ -238,6 +246,7 @@ def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
                 divisor_override)
 
 
+@takes("input")
 def avg_pool3d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                ceil_mode: bool = False, count_include_pad: bool = True,
                divisor_override: int | None = None) -> Any:

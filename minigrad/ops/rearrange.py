@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import ints
+from .._check import ints, takes
 from ..engine import op
 
 ndarray = np.ndarray
@@ -69,6 +69,7 @@ def _block_options(where: str, kernel_size: Any, dilation: Any, padding: Any,
     return options
 
 
+@takes("input")
 def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
            stride: Any = 1) -> Any:
     """Return the sliding blocks of (N, C, H, W) as columns: (N, C * kH * kW, blocks).
@@ -98,6 +99,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     return _unfold(input, *options)
 
 
+@takes("input")
 def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
          stride: Any = 1) -> Any:
     """Return (N, C, *output_size) with the columns (N, C * kH * kW, blocks) of `unfold` added.
@@ -146,6 +148,7 @@ def _to_channels(input: Any, downscale_factor: int) -> Any:
     return np.ascontiguousarray(x).reshape(*batch, c * r * r, h // r, w // r)
 
 
+@takes("input")
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     """Return (..., C, H r, W r) made of (..., C r r, H, W): channels become pixels.
 
@@ -165,6 +168,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     return _to_space(input, r)
 
 
+@takes("input")
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     """Return (..., C r r, H, W) made of (..., C, H r, W r): the reverse of `pixel_shuffle`.
 
@@ -196,6 +200,7 @@ def _shuffled(input: Any, groups: int) -> Any:
     return np.ascontiguousarray(x).reshape(input.shape)
 
 
+@takes("input")
 def channel_shuffle(input: Any, groups: int) -> Any:
     """Return (N, C, ...) with the channels of the `groups` groups dealt out in turn.
 
