@@ -94,7 +94,7 @@ def _shown(path: Path) -> str:
 
 def _compare(actual: Any, expected: Any, rules: _Rules, path: Path) -> None:
     """Compare by kind: structures item by item."""
-    if _both(actual, expected, Sequence) and not _either(actual, expected, (str, bytes)):
+    if _both(actual, expected, Sequence) and not _either(actual, expected, str):
         if len(actual) != len(expected):
             raise _Differs(f"The length of the sequences mismatch: {len(actual)} != "
                            f"{len(expected)}", path)

@@ -68,10 +68,17 @@ def _bounds(dtype: Any, low: float | None, high: float | None) -> tuple[float, f
     elif low >= high:
         raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
     if dtype.kind == "f":
-        return max(low, float(np.finfo(dtype).min)), min(high, float(np.finfo(dtype).max))
+        least, most = float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+        if low > most or high < least:
+            raise ValueError(f"`low` and `high` must be within {dtype}'s range {least:g} to "
+                             f"{most:g}, but got low={low} and high={high}")
+        return max(low, least), min(high, most)
     least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    return (max(math.ceil(low) if math.isfinite(low) else least, least),
-            min(math.ceil(high) if math.isfinite(high) else most + 1, most + 1))
+    first, end = (max(math.ceil(low) if math.isfinite(low) else least, least),
+                  min(math.ceil(high) if math.isfinite(high) else most + 1, most + 1))
+    if first >= end:
+        raise ValueError(f"there is no {dtype} number from low={low} to below high={high}")
+    return first, end
 
 
 def _drawn(size: tuple[int, ...], dtype: Any, low: float, high: float) -> Any:

@@ -6,6 +6,7 @@ wherever they are made. So both libraries' runs have the same calls, whatever ha
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -68,7 +69,9 @@ class Spy:
     def __init__(self, library: Any, draws: Draws, replays: bool) -> None:
         self.library = library
         self.player = Player(library, draws, replays)
-        self.packages = {library.__name__.partition(".")[0], __name__.partition(".")[0]}
+        self.package = library.__name__.partition(".")[0]
+        self.folders = tuple(os.path.join(os.path.dirname(path), "") for path in
+                             (library.__file__, os.path.dirname(__file__)))
         self.thread = threading.get_ident()
         self.events: list[Event] = []
         self.open: list[Event] = []
@@ -117,7 +120,7 @@ class Spy:
         for key, p in module._parameters.items():
             if p is not None:
                 self.slot(p).name = f"{path}.{key}" if path else f"{type(module).__name__}.{key}"
-        closed = type(module).__module__.partition(".")[0] in self.packages
+        closed = type(module).__module__.partition(".")[0] == self.package
         return self.record(name, frame, lambda: original(module, *args, **kwargs),
                            (args, kwargs, list(module._parameters.values())), lambda out: out,
                            closed)
@@ -141,8 +144,7 @@ class Spy:
     # ---- recording
     def internal(self, frame: FrameType | None) -> bool:
         """Tell whether a frame is the library's own code, or ours."""
-        name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
-        return name.partition(".")[0] in self.packages
+        return frame is not None and frame.f_code.co_filename.startswith(self.folders)
 
     def record(self, name: str, frame: FrameType, run: Callable[[], Any], given: Any,
                results: Callable[[Any], Any], closed: bool = True) -> Any:
