@@ -4,6 +4,7 @@
     python -m benchmarks --quick                          everything once, to see it run
     python -m benchmarks --only small medium import       what docs/performance.md is about
     python -m benchmarks --only conv_bn_relu mlp_micro    single cases (any part of their name)
+    python -m benchmarks --only gradient-checks           planted errors: who finds them, at what cost
     python -m benchmarks --json out.json --markdown       results to a file, tables as Markdown
 
 A ratio is minigrad's time by torch's, so below 1 minigrad is faster. It is the median over
@@ -22,7 +23,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import gradient_bars, gradient_checks, report
 from benchmarks.measure import QUICK, Settings, summarise
 from benchmarks.worker import SUITES, sides, torch_installed
 
@@ -115,7 +116,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], metavar="WHAT",
-                        help=f"{', '.join(SUITES)}, import, or parts of case names")
+                        help=f"{', '.join(SUITES)}, import, gradient-checks, or parts of case names")
     parser.add_argument("--quick", action="store_true", help="shortest run: for crashes only")
     parser.add_argument("--processes", type=int, help="fresh processes per case (default 3)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all results here")
@@ -147,6 +148,15 @@ def main() -> int:
         results["import"] = measure_imports(settings)
         print(heading.format("Import, median of fresh processes"))
         print(report.import_table(results["import"], args.markdown))
+    if not args.only or "gradient-checks" in args.only:
+        results["gradient-checks"] = gradient_checks.measure(args.quick, say)
+        print(heading.format("Gradient checks: one wrong element among n"))
+        print(gradient_checks.text_of(results["gradient-checks"], args.markdown))
+        results["gradient-bars"] = gradient_bars.measure(args.quick, say)
+        print(heading.format("check_gradients on other bugs"))
+        print(gradient_bars.text_of(results["gradient-bars"], args.markdown))
+        failures += [(name, result["error"]) for name, result in
+                     results["gradient-checks"].items() if result and "error" in result]
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")
     for name, error in failures:

@@ -20,7 +20,7 @@ SENTENCE = {
     "row": "one {what} is wrong as a whole: a row left out when broadcasting is undone?",
     "chain": "the incoming gradient is handed on: derivative of the function left out?",
     "stale": "stale value: {kept} was overwritten after it was saved",
-    "precision": "computed in low precision, or by differences (error shrinks with the step)?",
+    "precision": "computed in low precision, or by differences (small errors without a pattern)?",
     "random": "random: differs between two equal calls",
     "kink": "outside of the one-sided derivatives {left:.4g} and {right:.4g}: no subgradient",
     "nan": "not finite where the function has a finite slope",

@@ -157,7 +157,7 @@ class Check:
         for _ in range(12):
             search(probe, j, deltas, slope, found)
             if len(found.wrong) >= 8:
-                found.more = True
+                found.more = look_again(probe, j, found) is not None
                 return
             if found.spurious >= 3:
                 self.report.notes.append(f"{name}: a random direction differs, but no element "
