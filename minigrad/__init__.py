@@ -41,6 +41,12 @@ from .modes import (
 # ---- compilers (there is none), hints
 from . import compiler, jit
 from ._hints import get_hints, set_hints
+from ._settings import (
+    are_deterministic_algorithms_enabled, get_deterministic_debug_mode, get_file_path,
+    get_float32_matmul_precision, is_deterministic_algorithms_warn_only_enabled,
+    set_default_device, set_default_tensor_type, set_deterministic_debug_mode,
+    set_float32_matmul_precision, set_flush_denormal, use_deterministic_algorithms,
+)
 from .compiler import compile
 
 # ---- creation
@@ -118,7 +124,8 @@ from .ops.products import (
 from . import linalg
 from .ops.copies import (
     alias_copy, as_strided_copy, detach_copy, diagonal_copy, expand_copy, narrow_copy,
-    permute_copy, select_copy, slice_copy, split_copy, squeeze_copy, t_copy, transpose_copy,
+    permute_copy, select_copy, slice_copy, split_copy, split_with_sizes_copy, squeeze_copy,
+    t_copy, transpose_copy,
     unbind_copy, unfold_copy, unsqueeze_copy, view_copy,
 )
 from .ops.cross import cross, vander
@@ -221,8 +228,19 @@ from ._functions_nn import (
     max_pool1d_with_indices, native_channel_shuffle, poisson_nll_loss, triplet_margin_loss,
 )
 
+from ._functions_rare import (
+    conj, conj_physical, conj_physical_, detach, get_device, is_conj, is_neg,
+    is_signed, ldexp_, pca_lowrank, resolve_conj, resolve_neg, set_anomaly_enabled, svd_lowrank,
+    to_dlpack,
+)
+from .ops.inner import (
+    convolution, empty_permuted, fill, frobenius_norm, from_file, nuclear_norm, unravel_index,
+    unsafe_chunk, unsafe_split, unsafe_split_with_sizes,
+)
+
 # ---- processors
-from . import cuda
+from . import amp, backends, cuda, version
+from .amp import GradScaler, autocast, is_autocast_enabled
 from .kernels._threads import get_num_threads, set_num_threads
 
 # ---- files
@@ -237,9 +255,11 @@ pi = 3.141592653589793
 newaxis = None
 
 _LAZY = ("func", "special", "nn", "optim", "testing", "utils", "viz")
+_REPORTS = ("explain", "summary")
 
 if _TYPE_CHECKING:
     from . import func, nn, optim, special, testing, utils, viz
+    from ._explain import explain
     from ._summary import summary
     from .func import vmap
 
@@ -248,16 +268,16 @@ def __getattr__(name: str) -> _Any:
     """Import a subpackage when it is first used (PEP 562)."""
     if name in _LAZY:
         return _importlib.import_module(f".{name}", __name__)
-    if name == "summary":
-        from ._summary import summary
-
-        return summary
+    if name in _REPORTS:
+        return getattr(_importlib.import_module(f"._{name}", __name__), name)
     if name == "vmap":
         from .func import vmap
 
         return vmap
-    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    from ._absent import sentence
+
+    raise AttributeError(sentence("module 'minigrad'", name))
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_REPORTS})

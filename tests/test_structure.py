@@ -20,16 +20,17 @@ FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts[0] in 
 # A file may import at module level from files of its own layer or lower ones.
 LAYERS = [
     {"_dtype", "_check", "_device", "_random", "cuda", "_override", "_quiet", "return_types",
-     "_hints", "compiler", "jit"},
+     "_hints", "compiler", "jit", "_settings", "_absent", "version", "backends", "amp"},
     {"kernels"},
     {"engine", "declare", "nodes", "walk", "fused", "modes", "versions", "views", "anomaly",
      "backprop", "reshaping", "saved", "node_hooks"},
     {"ops"},
-    {"tensor", "_methods", "_operators", "_format", "_functions", "_functions_nn"},
+    {"tensor", "_methods", "_operators", "_format", "_functions", "_functions_nn",
+     "_functions_rare"},
     {"autograd", "linalg", "special", "func"},
     {"nn"},
     {"optim", "utils", "serialization", "_checkpoint"},
-    {"viz", "_summary"},
+    {"viz", "_summary", "_explain", "_doctor"},
     {"testing", "gradcheck"},
     {"__init__"},
 ]
