@@ -113,14 +113,18 @@ class _BatchNorm(_NormBase):
                              f"{tuple(input.shape)}")
 
     def _next_factor(self) -> float:
-        """Count a batch; return the share that its statistics get of the running ones."""
+        """Return the share that the next batch's statistics get of the running ones."""
+        count = self.num_batches_tracked
+        if self.momentum is None and count is not None:
+            return 1.0 / (count._data.item() + 1)
+        return self.momentum or 0.0
+
+    def _count(self) -> None:
+        """Count a batch, once it has been normalised: a batch that is refused leaves no trace."""
         count = self.num_batches_tracked
         if count is not None:
             count._data[...] += 1
             wrote(count, "batch_norm")
-            if self.momentum is None:
-                return 1.0 / count._data.item()
-        return self.momentum or 0.0
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input; in training, update the running statistics."""
@@ -136,8 +140,11 @@ class _BatchNorm(_NormBase):
                 factor = self._next_factor()
             else:
                 mean = var = None
-        return F.batch_norm(input, mean, var, self.weight, self.bias,
-                            self.training or (mean is None and var is None), factor, self.eps)
+        y = F.batch_norm(input, mean, var, self.weight, self.bias,
+                         self.training or (mean is None and var is None), factor, self.eps)
+        if self.training and self.track_running_stats:
+            self._count()
+        return y
 
 
 class _LazyNormBase(LazyModuleMixin, _NormBase):
