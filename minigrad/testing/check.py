@@ -34,6 +34,7 @@ def check_gradients(fn: Callable[..., Any], *inputs: Any, order: int = 1, seed: 
     >>> report.ok, report.checked
     (True, {'input': 3})
     """
+    __tracebackhide__ = True  # pytest shows the caller's line
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, got {order!r}")
     if order == 2 and grad is not None:

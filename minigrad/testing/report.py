@@ -148,17 +148,23 @@ class GradcheckReport:
         return lines
 
     def _repr_html_(self) -> str:
+        head = "".join(_cell("th", k, name) for k, name in enumerate(HEAD))
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(f)) + "</tr>"
+            "<tr>" + "".join(_cell("td", k, cell) for k, cell in enumerate(_cells(f))) + "</tr>"
             for f in self.failures)
-        head = "".join(f"<th>{name}</th>" for name in HEAD)
-        table = f"<table><tr>{head}</tr>{rows}</table>" if self.failures else ""
-        lines = [line for line in self._lines()
-                 if not self.failures or line not in _table(self.failures)]
+        table = (f'<table style="border-collapse:collapse;margin:4px 0"><tr>{head}</tr>{rows}'
+                 f"</table>" if self.failures else "")
+        shown = _table(self.failures) if self.failures else []
+        lines = [line for line in self._lines() if line not in shown]
         colour = "#1a7f37" if self.ok else "#b42318"
-        body = "".join(f"<div>{html.escape(line)}</div>" for line in lines[1:])
+        body = "".join(f"<div>{html.escape(line.strip())}</div>" for line in lines[1:])
         return (f'<div style="font-family:monospace"><b style="color:{colour}">'
                 f"{html.escape(lines[0])}</b>{table}{body}</div>")
+
+
+def _cell(tag: str, column: int, text: str) -> str:
+    side = "right" if column in _RIGHT else "left"
+    return f'<{tag} style="text-align:{side};padding:1px 8px">{html.escape(text)}</{tag}>'
 
 
 HEAD = ("input", "element", "output", "analytic", "numeric", "abs err", "rel err", "verdict")

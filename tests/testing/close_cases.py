@@ -99,7 +99,8 @@ def containers(t: Any) -> Iterator[Case]:
     """Sequences and mappings."""
     a, b = t.tensor([1.0, 2.0]), t.tensor([1.0, 3.0])
     pairs = {
-        "lists": ([a, a], [a, a]), "lists, other": ([a, a], [a, b]), "tuple, list": ((a, a), [a, a]),
+        "lists": ([a, a], [a, a]), "lists, other": ([a, a], [a, b]),
+        "tuple, list": ((a, a), [a, a]),
         "length": ([a], [a, a]), "nested": ({"a": [a, (a, b)]}, {"a": [a, (a, a)]}),
         "dict order": ({"a": a, "b": b}, {"b": b, "a": a}),
         "OrderedDict": (OrderedDict(a=a), {"a": a}),

@@ -95,6 +95,18 @@ def test_asserts_that_are_not_rewritten(run):
     assert "gradcheck FAILED  Twice.apply" in done.stdout
 
 
+def test_tracebacks_end_in_the_test(run):
+    done = run("from minigrad.testing import check_module\n"
+               "class Net(torch.nn.Module):\n    def forward(self, x):\n"
+               "        return Twice.apply(x) if self.training else x\n"
+               "def test_0():\n    check_gradients(Twice.apply, x, raise_exception=True)\n"
+               "def test_1():\n    net = Net()\n    check_module(net, [(2, 3)], seed=4)\n")
+    assert "2 failed" in done.stdout and done.stdout.count("GradcheckError: gradcheck FAILED") >= 2
+    assert not re.search(r"minigrad/[\w/]+\.py:\d+", done.stdout), done.stdout
+    assert "Net (train mode)" in done.stdout
+    assert "reproduce: check_module(net, [(2, 3)], modes=['train'], seed=4)" in done.stdout
+
+
 def test_the_seed_of_the_run(run):
     test = "def test_it(gradcheck):\n    assert 'seed=7' in gradcheck(torch.tanh, x).reproduce\n"
     done = run(test, "--gradcheck-seed", "7")
