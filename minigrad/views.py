@@ -189,6 +189,8 @@ def wrote(x: Any, by: str) -> None:
     """Count an in-place write into `x`."""
     storage = x._storage or storage_of(x)
     storage.wrote(by, user_line() if anomaly.on else None)
+    if state.levels:
+        state.levels[-1].note(x)
 
 
 def rebase(x: Any, node: Node) -> None:

@@ -13,7 +13,7 @@ from ..engine import Leaf, Node, Pick, wrap
 from ..modes import no_grad, state
 from ..nodes import edge
 from ..saved import Packed
-from ..versions import changed_in_place, storage_of
+from ..versions import Intercepted, changed_in_place, storage_of
 
 ndarray = np.ndarray
 
@@ -42,6 +42,13 @@ class FunctionCtx:
         if self._unpack is None:
             return self._to_save
         return self._unpack()
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Do nothing but check: forward derivatives come from `backward`, not from a `jvp`."""
+        for k, t in enumerate(tensors):
+            if t is not None and not isinstance(t, engine.Tensor):
+                raise TypeError(f"save_for_forward can only save variables, but argument {k} is "
+                                f"of type {type(t).__name__}; set it as an attribute of ctx")
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Say which inputs forward changed in place; it must return them."""
@@ -119,7 +126,7 @@ class FunctionNode(Node):
             grads = [None if a is None else wrap(a, None) for a in grads]
         self.ctx._unpack = self.unpack
         try:
-            returned = self.function.backward(self.ctx, *grads)
+            returned = self.function.backward_of()(self.ctx, *grads)
         finally:
             self.ctx._unpack = None
         if not isinstance(returned, tuple):
@@ -234,14 +241,57 @@ class Function:
         raise NotImplementedError("You must implement the backward function for your custom "
                                   "autograd.Function to use it with backward().")
 
+    @staticmethod
+    def vjp(ctx: Any, *grad_outputs: Any) -> Any:
+        """Another name for `backward`; override one of the two."""
+        raise NotImplementedError("You must implement the backward function for your custom "
+                                  "autograd.Function to use it with backward().")
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """Refuse: `func.jvp` and `func.jacfwd` use `backward`, so this is never called."""
+        raise NotImplementedError("minigrad has no forward mode: func.jvp differentiates backward")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        """Compute a batch; override this or set `generate_vmap_rule` for use in `vmap`.
+
+        `info` has batch_size and randomness, `in_dims` the batch dimension of each argument or
+        None. Return the outputs and their batch dimensions.
+        """
+        raise NotImplementedError("To use autograd.Function with vmap, you must either override "
+                                  "the vmap static method or set generate_vmap_rule=True.")
+
+    generate_vmap_rule = False  # True: vmap may run forward and backward on each example
+
+    @classmethod
+    def has_own(cls, name: str) -> bool:
+        """Return True if a subclass overrides this static method."""
+        return getattr(cls, name) is not getattr(Function, name)
+
+    @classmethod
+    def backward_of(cls) -> Callable[..., Any]:
+        """Return what computes the gradients: `backward`, or `vjp` if that is overridden."""
+        if not cls.has_own("vjp"):
+            return cls.backward
+        if cls.has_own("backward"):
+            raise RuntimeError("Implementing both 'backward' and 'vjp' for a custom Function is "
+                               "not allowed. You should only implement one of them.")
+        return cls.vjp
+
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward and record the call."""
         ctx = FunctionCtx()
         tensors = [a for a in args if isinstance(a, engine.Tensor)]
-        for t in tensors:
-            if t._base is not None:
-                engine.refresh(t)
+        try:
+            for t in tensors:
+                if t._base is not None:
+                    engine.refresh(t)
+        except Intercepted:
+            from ..func._function import apply_batched
+
+            return apply_batched(cls, args)
         ctx.needs_input_grad = tuple(isinstance(a, engine.Tensor) and a._node is not None
                                      for a in args)
         with no_grad():

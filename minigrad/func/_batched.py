@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -38,11 +39,17 @@ class Touched(Exception):
 class Level:
     """One running vmap: its number (inner ones have larger numbers) and its batch size."""
 
-    __slots__ = ("depth", "exact", "number", "randomness", "size")
+    __slots__ = ("depth", "exact", "number", "randomness", "size", "written")
 
     def __init__(self, size: int, exact: bool, randomness: str) -> None:
         self.number, self.size, self.exact = next(_numbers), size, exact
         self.randomness, self.depth = randomness, len(state.levels) + 1
+        self.written: list[weakref.ref[Tensor]] = []
+
+    def note(self, t: Tensor) -> None:
+        """Remember that a tensor was written in place."""
+        if not isinstance(t, BatchedTensor):
+            self.written.append(weakref.ref(t))
 
 
 class _Flags:
@@ -101,7 +108,6 @@ class BatchedStorage(Storage):
 
 
 _MARK = BatchedStorage()
-_BASE = new(Tensor)  # stands in `_base`, so that the engine asks
 
 
 def _asked_by_minigrad() -> bool:
@@ -241,7 +247,7 @@ def batch(full: Tensor, level: Level) -> BatchedTensor:
     else:
         made._data = Ghost(array.shape[1:], array.dtype)  # type: ignore[assignment]
     made._full, made._level = full, level
-    made._base, made._storage = _BASE, _MARK
+    made._base, made._storage = new(Tensor), _MARK  # a base, so that the engine asks
     return made
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..engine import Op, apply
+from ..modes import state
 from ..ops import convert, join
 from ..ops import elementwise as pointwise
 from ..tensor import Tensor
@@ -46,7 +47,7 @@ def looped(op: Op, args: Sequence[Any], level: Level) -> Any:
         raise RuntimeError(f"vmap: {op.name} has no batching rule, so it cannot run on a batch "
                            f"of size 0")
     rows = at_level(args, level, lambda full: join.unbind(full, 0))
-    results = [apply(op, _row(args, rows, level, k)) for k in range(level.size)]
+    results = [apply(op, row_of(args, rows, level, k)) for k in range(level.size)]
     first = results[0]
     if not isinstance(first, (list, tuple)):
         made = _stacked(results, op.name, level)
@@ -70,14 +71,14 @@ def check_shapes(found: Sequence[tuple[int, ...]], name: str = "the function") -
                            f"shape: {name} returned the shapes {sorted(set(found))}")
 
 
-def _row(args: Any, rows: Any, level: Level, k: int) -> list[Any]:
+def row_of(args: Any, rows: Any, level: Level, k: int) -> list[Any]:
     """Return the arguments of example k: `rows` has lists of examples where `args` is batched."""
     out: list[Any] = []
     for arg, row in zip(args, rows, strict=True):
         if isinstance(arg, BatchedTensor) and arg._level is level:
             out.append(row[k])
         elif type(arg) in (list, tuple):
-            out.append(type(arg)(_row(arg, row, level, k)))
+            out.append(type(arg)(row_of(arg, row, level, k)))
         else:
             out.append(arg)
     return out
@@ -102,7 +103,10 @@ def intercept_inplace(op: Op, args: Sequence[Any]) -> Any:
             f"result type {Tensor._type_name(source._data.dtype)} can't be cast to the desired "
             f"output type {Tensor._type_name(x._data.dtype)}; convert with .to() first, or use "
             f"{op.name}, which returns a new tensor")
+    noted = state.levels[-1].written if state.levels else []
+    count = len(noted)
     inplace(convert.copy, (x._full, lift(source, [level])._full))
+    del noted[count:]  # the batch of `x` is no tensor from outside
     return x
 
 

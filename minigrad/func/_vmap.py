@@ -48,6 +48,8 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
         fronts = [leaf if dim is None else _moved(leaf, dim, 0)
                   for leaf, dim in zip(leaves, dims, strict=True)]
 
+        written: list[Any] = []
+
         def run(start: int, stop: int, exact: bool) -> Any:
             level = Level(stop - start, exact, randomness)
             whole = stop - start == size
@@ -62,21 +64,36 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
                 return _taken_out(name, made, out_dims, level)
             finally:
                 state.levels, here.refuse = previous, refuse
+                written.extend(level.written)
+                if previous:
+                    previous[-1].written.extend(level.written)
 
         if randomness != "error":
-            return _joined(_one_by_one(run, size, randomness == "same"))
+            return _joined(_one_by_one(run, size, randomness == "same", written))
         step = size if chunk_size is None else chunk_size
         try:
             return _joined([run(k, min(k + step, size), False)
                             for k in range(0, size, step or 1)] or [run(0, 0, False)])
         except Touched:
             pass
-        return _joined(_one_by_one(run, size, False))
+        check_written(written)
+        return _joined(_one_by_one(run, size, False, written))
 
     return mapped
 
 
-def _one_by_one(run: Any, size: int, same: bool) -> list[Any]:
+def check_written(written: list[Any]) -> None:
+    """Refuse to run a function again that has written into tensors that it did not make."""
+    for ref in written:
+        if ref() is not None:
+            raise RuntimeError(
+                "vmap: the function writes in place into a tensor from outside, which is not "
+                "batched, and has to run one example at a time (for its random numbers, or for an "
+                "operation that cannot run on a batch): the write would happen for each of them. "
+                "Return the new value instead.")
+
+
+def _one_by_one(run: Any, size: int, same: bool, written: list[Any]) -> list[Any]:
     """Run one example at a time, where ops may look at its values; `same` draws for all."""
     parts = []
     generator = here.generator or default_generator
@@ -85,6 +102,8 @@ def _one_by_one(run: Any, size: int, same: bool) -> list[Any]:
         if same:
             generator.set_state_bytes(before)
         parts.append(run(k, k + 1, True))
+        if not k and size > 1:
+            check_written(written)
     return parts or [run(0, 0, False)]
 
 
