@@ -54,8 +54,9 @@ class Difference:
 
     def lines(self, names: tuple[str, str]) -> list[str]:
         """Describe it; `names` are those of the two libraries."""
-        title = (f"the gradient of {self.of}, which {self.op} passes back," if
-                 self.kind == "gradient" else f"the {self.kind} of {self.op}")
+        title = {"gradient": f"the gradient of {self.of}, which {self.op} passes back,",
+                 "flow": self.op, "exception": f"{self.op} raises", "random": f"{self.op} draws"
+                 }.get(self.kind, f"the {self.kind} of {self.op}")
         made = [f" first difference: {title} (call {self.call})",
                 f"   {self.file}:{self.line}:  {self.source}"]
         if self.what:

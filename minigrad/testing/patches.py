@@ -8,7 +8,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-SPACES = ("", "nn.functional", "linalg", "special", "fft", "nn.utils", "autograd", "nn.init")
+SPACES = ("", "nn.functional", "linalg", "special", "fft", "nn.utils", "autograd", "func",
+          "nn.init")
 NO_OPS = frozenset({
     "compile", "save", "load", "manual_seed", "seed", "initial_seed", "get_rng_state",
     "set_rng_state", "register_hook", "retain_grad", "requires_grad_", "item", "tolist", "numpy",

@@ -23,6 +23,8 @@ Array = np.ndarray[Any, Any]
 
 UNSET = {"empty", "empty_like", "empty_strided", "Tensor.new_empty", "Tensor.resize_",
          "Tensor.new_empty_strided"}
+BACKWARD = {"Tensor.backward", "autograd.backward", "autograd.grad"}
+TRANSFORMS = {"vmap", "grad", "grad_and_value", "jacrev", "jacfwd", "hessian"}
 
 
 @dataclass(eq=False)
@@ -79,7 +81,7 @@ class Spy:
         self.kept: list[Slot] = []
         self.paths: dict[int, str] = {}
         self.stepping = False
-        self.muted = False  # while a backward of our own runs the user's rules
+        self.muted = False  # while backward runs the user's rules, or vmap calls with its own kind
         self.generator = library.get_rng_state
 
     # ---- wrappers
@@ -91,7 +93,9 @@ class Spy:
             return lambda this, *args, **kwargs: self.step(original, this, args, kwargs)
         if name.startswith("utils.data."):
             return lambda *args, **kwargs: self.player.order(name, original, args, kwargs)
-        if name.startswith("autograd.") and name not in ("autograd.grad", "autograd.backward"):
+        if name.rpartition(".")[2] in TRANSFORMS and name.partition(".")[0] in ("func", "vmap"):
+            return lambda *args, **kwargs: self.transformed(name, original(*args, **kwargs))
+        if name.startswith(("func.", "autograd.")) and name not in BACKWARD:
             return None
         run = original
         if self.player.covers(name):
@@ -103,13 +107,17 @@ class Spy:
             if self.internal(frame) or self.muted or threading.get_ident() != self.thread:
                 return run(*args, **kwargs)
             results = (lambda out: [args[0], out]) if writes(name) and args else lambda out: out
-            return self.record(name, frame, lambda: run(*args, **kwargs), (args, kwargs), results)
+            inner = lambda: run(*args, **kwargs)
+            if name in BACKWARD:
+                return self.record(name, frame, lambda: self.quietly(inner), (args, kwargs),
+                                   results)
+            return self.record(name, frame, inner, (args, kwargs), results)
 
         return call
 
     def module(self, original: Any, module: Any, args: Any, kwargs: Any) -> Any:
         """Record the call of a module."""
-        if threading.get_ident() != self.thread:
+        if self.muted or threading.get_ident() != self.thread:
             return original(module, *args, **kwargs)
         frame = sys._getframe(2)
         if not any(e.op.startswith("module ") for e in self.open):
@@ -124,6 +132,26 @@ class Spy:
         return self.record(name, frame, lambda: original(module, *args, **kwargs),
                            (args, kwargs, list(module._parameters.values())), lambda out: out,
                            closed)
+
+    def transformed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what vmap and its like made, recorded as one call: what it calls is no tensor."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            frame = sys._getframe(1)
+            if self.muted or self.internal(frame):
+                return function(*args, **kwargs)
+            return self.record(name, frame, lambda: self.quietly(lambda: function(*args, **kwargs)),
+                               (args, kwargs), lambda out: out)
+
+        return call
+
+    def quietly(self, run: Callable[[], Any]) -> Any:
+        """Call without recording what is called within."""
+        before, self.muted = self.muted, True
+        try:
+            return run()
+        finally:
+            self.muted = before
 
     def step(self, original: Any, optimizer: Any, args: Any, kwargs: Any) -> Any:
         """Record the step of an optimiser; its results are the parameters."""
@@ -168,7 +196,7 @@ class Spy:
             raise
         event.random = self.player.count == drawn and self.state() != state
         found = self.tensors(results(out))
-        if found or name.endswith("backward"):
+        if found or name in BACKWARD:
             self.close(event)
             if name not in UNSET:
                 event.results = [self.slot(t, event.number) for t in found]
@@ -223,6 +251,11 @@ class Spy:
         if watched:
             tensor.register_hook(self.watch(slot))
         return slot
+
+    @staticmethod
+    def overwritten(slot: Slot) -> bool:
+        """Tell whether a tensor was written in place after this value of it."""
+        return slot.made >= 0 and _version(slot.tensor) != slot.version
 
     def watch(self, slot: Slot) -> Callable[[Any], None]:
         """Return a hook that notes each gradient that arrives."""
