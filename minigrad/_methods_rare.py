@@ -9,7 +9,7 @@ import numpy as np
 
 from ._check import sizes
 from ._methods import _inplace
-from .ops import copies, distance, draws, floats, histogram, into, masked
+from .ops import copies, distance, draws, floats, histogram, inner, into, masked
 from .views import storage_of, wrote
 
 
@@ -45,6 +45,43 @@ class RareMethods:
         return False
 
     is_neg = is_conj
+
+    # ---- what tensors of other kinds would answer
+    is_distributed = is_shared = is_conj
+    is_ipu = is_maia = is_mkldnn = is_mtia = is_sparse_csr = is_vulkan = is_xla = property(
+        lambda self: False, doc="Always False: a dense tensor on the CPU.")
+    name = property(lambda self: None, doc="None: tensors have no names.")
+
+    def to_dense(self, dtype: Any = None, *, masked_grad: Any = None) -> Any:
+        """Return the tensor itself (in another dtype if one is given): it is dense."""
+        return self if dtype is None else self.to(dtype)  # type: ignore[attr-defined]
+
+    def sparse_dim(self) -> int:
+        """Return 0: no dimension is sparse."""
+        return 0
+
+    def dense_dim(self) -> int:
+        """Return the number of dimensions: all are dense."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """Refuse: memory is pinned for an accelerator, and there is none."""
+        raise RuntimeError("Cannot access accelerator device when none is available: pin_memory() "
+                           "is for copies to a GPU, and minigrad computes on the CPU only")
+
+    def const_data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return self._data.ctypes.data  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        from ._absent import sentence
+
+        raise AttributeError(sentence(f"{type(self).__name__!r} object", name))
+
+    # ---- pieces that are no views
+    unsafe_chunk = inner.unsafe_chunk
+    unsafe_split = inner.unsafe_split
+    unsafe_split_with_sizes = inner.unsafe_split_with_sizes
 
     # ---- random
     geometric_ = draws.geometric_

@@ -7,7 +7,7 @@ from typing import Any
 
 from .arrange import as_strided, diagonal, unfold
 from .elementwise import clone
-from .join import split, unbind
+from .join import split, split_with_sizes, unbind
 from .shape import squeeze, transpose, unsqueeze
 from .slicing import narrow, select
 
@@ -42,6 +42,7 @@ permute_copy = _copy_of("permute_copy", lambda input, dims: input.permute(dims))
 select_copy = _copy_of("select_copy", select)
 slice_copy = _copy_of("slice_copy", _slice)
 split_copy = _copy_of("split_copy", split)
+split_with_sizes_copy = _copy_of("split_with_sizes_copy", split_with_sizes)
 squeeze_copy = _copy_of("squeeze_copy", squeeze)
 t_copy = _copy_of("t_copy", lambda input: input.t())
 transpose_copy = _copy_of("transpose_copy", transpose)
