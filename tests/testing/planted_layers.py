@@ -130,17 +130,6 @@ class Attention(nn.Module):
         return nn.functional.scaled_dot_product_attention(query, key, value)
 
 
-class Own(nn.Module):
-    """Multi-head self-attention of one input, without the weights."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.MultiheadAttention(4, 2, batch_first=True)
-
-    def forward(self, x):
-        return self.inner(x, x, x, need_weights=False)[0]
-
-
 class First(nn.Module):
     """The first output of a recurrent net."""
 
@@ -169,7 +158,7 @@ SEQUENCES = [
         "attention._attention", "key", rolled(-2))),
     Plant("attention: value of one head", layer(Attention, *QKV), "row", (
         "attention._attention", "value", row(1))),
-    Plant("attention: in half precision", layer(Own, (2, 5, 4)), "precision", (
+    Plant("attention: in half precision", layer(Attention, *QKV), "precision", (
         "attention._attention", "value", half_precision)),
     Plant("RNN: recurrent weight transposed", layer(lambda: First(nn.RNN(3, 4)), (5, 2, 3)),
           "transposed", ("recurrent._recurrent_layer", "w_hh", swapped)),
