@@ -14,6 +14,7 @@ from ..._dtype import get_default_dtype, to_dtype
 from ..._override import using
 from ..._random import Generator, resolve
 from ...engine import wrap
+from .. import init
 from ..parameter import Parameter
 
 
@@ -24,6 +25,22 @@ def made(*shape: int, device: Any = None, dtype: DType | None = None) -> Paramet
     if any(size < 0 for size in shape):
         raise RuntimeError(f"expected sizes of at least 0 for a parameter, got {tuple(shape)}")
     return Parameter(wrap(np.empty(shape, kind.numpy), None))
+
+
+def make_affine(layer: Any, shape: Iterable[int], weight: bool, bias: bool, device: Any,
+                dtype: DType | None) -> None:
+    """Give a norm its weight and bias, or None in place of one."""
+    for name, wanted in (("weight", weight), ("bias", bias)):
+        layer.register_parameter(
+            name, made(*shape, device=device, dtype=dtype) if wanted else None)
+
+
+def reset_affine(layer: Any) -> None:
+    """Set the weight of a norm to 1 and its bias to 0, if it has them."""
+    if layer.weight is not None:
+        init.ones_(layer.weight)
+    if layer.bias is not None:
+        init.zeros_(layer.bias)
 
 
 def initialise(reset: Callable[[], None], generator: Generator | None) -> None:

@@ -12,9 +12,8 @@ from ...modes import state
 from ...tensor import Tensor
 from ...views import wrote
 from .. import functional as F
-from .. import init
 from ..parameter import Parameter, UninitializedBuffer
-from ._make import made
+from ._make import made, make_affine, reset_affine
 from .lazy import LazyModuleMixin
 from .module import Module
 
@@ -46,8 +45,7 @@ class _NormBase(Module):
         def new() -> Parameter:
             return made(num_features, device=device, dtype=dtype)
 
-        self.register_parameter("weight", new() if affine else None)
-        self.register_parameter("bias", new() if affine and bias else None)
+        make_affine(self, (num_features,), affine, affine and bias, device, dtype)
         tracked = track_running_stats
         self.register_buffer("running_mean", new().data if tracked else None)
         self.register_buffer("running_var", new().data if tracked else None)
@@ -65,10 +63,7 @@ class _NormBase(Module):
     def reset_parameters(self) -> None:
         """Set weight to 1, bias to 0, and the statistics to their start."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        reset_affine(self)
 
     def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError(f"{type(self).__name__}: define _check_input_dim(input)")

@@ -15,7 +15,23 @@ __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNBase", "RNNCell", "R
 Pair = tuple[Tensor, Tensor]
 
 
-class RNN(RNNBase):
+class _OneState(RNNBase):
+    """A recurrent layer whose state is one tensor."""
+
+    @overload
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Pair: ...
+
+    @overload
+    def forward(self, input: PackedSequence,
+                hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """Return the states of all steps of the last layer, and the last states of all layers."""
+        y, last = self._run(input, hx)
+        return y, last[0]
+
+
+class RNN(_OneState):
     """Compute h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or relu(...), for all steps t.
 
     Elman, "Finding structure in time", 1990.
@@ -48,18 +64,6 @@ class RNN(RNNBase):
                          batch_first, dropout, bidirectional, proj_size, device, dtype,
                          generator=generator)
         self.nonlinearity = nonlinearity
-
-    @overload
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Pair: ...
-
-    @overload
-    def forward(self, input: PackedSequence,
-                hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
-
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        """Return the states of all steps of the last layer, and the last states of all layers."""
-        y, last = self._run(input, hx)
-        return y, last[0]
 
 
 class LSTM(RNNBase):
@@ -130,7 +134,7 @@ class LSTM(RNNBase):
         return y, tuple(last)
 
 
-class GRU(RNNBase):
+class GRU(_OneState):
     """Compute gated recurrent units for all steps: h_t = (1 - z) n + z h_(t-1).
 
     With a = W_ih x_t + b_ih and b = W_hh h_(t-1) + b_hh, each in thirds r z n: r = sigmoid(a_r +
@@ -152,15 +156,3 @@ class GRU(RNNBase):
                  generator: Generator | None = None) -> None:
         super().__init__("GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout,
                          bidirectional, proj_size, device, dtype, generator=generator)
-
-    @overload
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Pair: ...
-
-    @overload
-    def forward(self, input: PackedSequence,
-                hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
-
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        """Return the states of all steps of the last layer, and the last states of all layers."""
-        y, last = self._run(input, hx)
-        return y, last[0]

@@ -38,6 +38,12 @@ def _table_size(embeddings: Tensor) -> tuple[int, int]:
     return rows, width
 
 
+def _changed(layer: Any, **defaults: Any) -> str:
+    """Return the options of a layer that are not their defaults, for its repr."""
+    return "".join(f", {name}={getattr(layer, name)}" for name, default in defaults.items()
+                   if getattr(layer, name) != default)
+
+
 class Embedding(Module):
     """Look vectors up by their number.
 
@@ -95,16 +101,8 @@ class Embedding(Module):
                            self.scale_grad_by_freq)
 
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.padding_idx is not None:
-            text += f", padding_idx={self.padding_idx}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        return text
+        return (f"{self.num_embeddings}, {self.embedding_dim}" + _changed(self, padding_idx=None)
+                + _changed(self, max_norm=None, norm_type=2, scale_grad_by_freq=False))
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True,
@@ -186,17 +184,9 @@ class EmbeddingBag(Module):
                                self.include_last_offset, self.padding_idx)
 
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        text += f", mode={self.mode!r}"
-        if self.padding_idx is not None:
-            text += f", padding_idx={self.padding_idx}"
-        return text
+        return (f"{self.num_embeddings}, {self.embedding_dim}"
+                + _changed(self, max_norm=None, norm_type=2, scale_grad_by_freq=False)
+                + f", mode={self.mode!r}" + _changed(self, padding_idx=None))
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True,
