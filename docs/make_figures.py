@@ -20,16 +20,16 @@ import minigrad.nn as nn
 from minigrad.nn import extra
 
 IMAGES = Path(__file__).parent / "images"
-BLUE, ORANGE, GREY = "#3b7dd8", "#e07b39", "#e9ecef"
+BLUE, ORANGE = "#3b7dd8", "#e07b39"
 SHAPE = N, C, L = 3, 4, 5
-SHARED = {  # the elements that share the mean and variance of element (0, 0, 0)
-    "BatchNorm1d(C)": np.s_[:, 0, :],
-    "LayerNorm([C, L]), RMSNorm([C, L])": np.s_[0, :, :],
-    "LayerNorm(L), RMSNorm(L)": np.s_[0, 0, :],
-    "InstanceNorm1d(C)": np.s_[0, 0, :],
-    "GroupNorm(2, C)": np.s_[0, :2, :],
-    "GroupNorm(1, C)": np.s_[0, :, :],
-}
+NORMS = [  # title, name, options
+    ("BatchNorm1d(C)", "BatchNorm1d", {}),
+    ("LayerNorm([C, L]), RMSNorm([C, L])", "LayerNorm", {}),
+    ("LayerNorm(L), RMSNorm(L)", "LayerNorm", {"normalized_shape": L}),
+    ("InstanceNorm1d(C)", "InstanceNorm1d", {}),
+    ("GroupNorm(2, C)", "GroupNorm", {"num_groups": 2}),
+    ("GroupNorm(1, C)", "GroupNorm", {"num_groups": 1}),
+]
 ACTIVATIONS = [
     nn.ReLU(), nn.LeakyReLU(0.1), nn.PReLU(), nn.RReLU(0.2, 0.4), nn.ReLU6(),
     nn.Threshold(1.0, -1.0),
@@ -48,21 +48,9 @@ def save(figure: Any, name: str) -> None:
 def norm_axes() -> None:
     """Draw the (N, C, L) block once per norm, with the elements of one mean in colour."""
     figure = plt.figure(figsize=(9, 5.4), layout="constrained")
-    for place, (title, index) in enumerate(SHARED.items(), 1):
+    for place, (title, name, options) in enumerate(NORMS, 1):
         axes = figure.add_subplot(2, 3, place, projection="3d")
-        shared = np.zeros(SHAPE, bool)
-        shared[index] = True
-        # matplotlib's x, y, z are L, N and C, the first channel on top
-        cubes = shared.transpose(2, 0, 1)[:, :, ::-1]
-        axes.voxels(np.ones_like(cubes), facecolors=np.where(cubes, BLUE, GREY),
-                    edgecolor="#6c757d", linewidth=0.4)
-        axes.set_title(title, y=1.0)
-        axes.set_axis_off()
-        for x, y, z, name in ((L / 2, 0, -0.7, "L"), (L, N / 2 + 0.4, -0.6, "N"),
-                              (-0.6, 0, C / 2, "C")):
-            axes.text(x, y, z, name, fontweight="bold", ha="center")
-        axes.set_box_aspect((L, N, C), zoom=1.02)
-        axes.view_init(elev=24, azim=-58)
+        torch.viz.norm_axes(name, SHAPE, title=title, **options).plot(axes)
     save(figure, "norm_axes.png")
 
 

@@ -186,8 +186,9 @@ class _Maker:
 
     def why(self, asked: Any) -> Why:
         leaf, at = asked if isinstance(asked, tuple) else (asked, None)
-        node: Any = next((n for n in self.tape.leaves if self.names[n] == leaf), None) if isinstance(
-            leaf, str) else getattr(leaf, "_node", None)
+        node: Any = getattr(leaf, "_node", None)
+        if isinstance(leaf, str):
+            node = next((n for n in self.tape.leaves if self.names[n] == leaf), None)
         if node not in self.tape.leaves:
             known = ", ".join(self.names[n] for n in self.tape.leaves)
             got = leaf if isinstance(leaf, str) else f"another {type(leaf).__name__}"

@@ -122,6 +122,7 @@ def to_html(e: Any) -> str:
 
 STYLE = (".mg-explain{font:14px/1.5 system-ui,sans-serif;max-width:60em}.mg-explain details{"
          "border-left:3px solid #3b7dd8;margin:.6em 0;padding:.1em .8em}.mg-explain summary{"
-         "cursor:pointer}.mg-explain b{display:inline-block;min-width:1.6em;color:#3b7dd8}"
+         "cursor:pointer}.mg-explain code{font-weight:bold;margin-right:.8em}"
+         ".mg-explain b{display:inline-block;min-width:1.6em;color:#3b7dd8}"
          ".mg-explain pre{font:13px/1.5 ui-monospace,monospace;margin:.3em 0 .3em 1.6em;"
          "white-space:pre-wrap;overflow-wrap:anywhere}.mg-explain h4{margin:.8em 0 .2em}")

@@ -8,9 +8,12 @@ from typing import Any
 from .. import engine
 from .graph import Edge, Graph, Module, Node, check_suffix
 from .tape import graph_of
+from .norms import NormAxes, norm_axes
+from .plots import Recorder, plot_activations, plot_gradients, plot_weights
 from .trace import trace
 
-__all__ = ["Edge", "Graph", "Module", "Node", "draw", "graph_of", "trace"]
+__all__ = ["Edge", "Graph", "Module", "Node", "NormAxes", "Recorder", "draw", "graph_of",
+           "norm_axes", "plot_activations", "plot_gradients", "plot_weights", "trace"]
 
 MOST = 400  # nodes that a picture shows before modules and chains are folded
 _CHOICES: dict[str, tuple[Any, ...]] = {"direction": ("TB", "LR"), "theme": ("light", "dark"),
