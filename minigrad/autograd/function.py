@@ -66,8 +66,10 @@ class FunctionCtx:
 class FunctionNode(Node):
     """The place of a Function's call on the tape. One parent per argument of forward."""
 
-    __slots__ = ("ctx", "function")
+    __slots__ = ("ctx", "dtypes", "function", "places")
     function: type[Function]
+    places: list[bool] | None  # which outputs are tensors; None: all
+    dtypes: list[Any]
     ctx: FunctionCtx
 
     def __init__(self, function: type[Function], ctx: FunctionCtx, args: tuple[Any, ...]) -> None:
@@ -113,7 +115,9 @@ class FunctionNode(Node):
                 found.append(None)
                 continue
             array = item[0].array() if isinstance(item[0], Packed) else item[0]
-            found.append(wrap(array, item[2] if item[1] is None else self.output(item[1])))
+            node = item[2] if item[1] is None else self.output(item[1])
+            leaf = node.tensor() if type(node) is Leaf else None
+            found.append(leaf if leaf is not None and leaf._data is array else wrap(array, node))
         return tuple(found)
 
     def output(self, k: int) -> Node:
@@ -124,6 +128,9 @@ class FunctionNode(Node):
         grads = g if isinstance(g, list) else [g]
         if not create:
             grads = [None if a is None else wrap(a, None) for a in grads]
+        if self.places is not None:  # outputs that are no tensors have a gradient of None
+            stream = iter(grads)
+            grads = [next(stream) if place else None for place in self.places]
         self.ctx._unpack = self.unpack
         try:
             returned = self.function.backward_of()(self.ctx, *grads)
@@ -146,8 +153,8 @@ class FunctionNode(Node):
         if d is None or parent is None:
             return None
         if not isinstance(d, engine.Tensor):
-            raise TypeError(f"{self.name()}: expected a Tensor or None as gradient {k}, got "
-                            f"{type(d).__name__}")
+            raise RuntimeError(f"expected Variable or None (got {type(d).__name__}) as gradient "
+                               f"{k} of {self.name()}")
         got, want = d._data.shape, parent.shape
         padded = (1,) * (len(got) - len(want)) + tuple(want)
         if got != want and (len(got) < len(want) or any(
@@ -157,7 +164,10 @@ class FunctionNode(Node):
         return d if create else d._data
 
     def unused(self, k: int, create: bool) -> Any:
-        return super().unused(k, create) if self.ctx._materialize else None
+        if not self.ctx._materialize:
+            return None
+        zeros = np.zeros(self.shape[k], self.dtypes[k])
+        return wrap(zeros, None) if create else zeros
 
     def name(self) -> str:
         return f"{self.function.__name__}Backward"
@@ -238,8 +248,8 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Return the gradients of forward's arguments; override this."""
-        raise NotImplementedError("You must implement the backward function for your custom "
-                                  "autograd.Function to use it with backward().")
+        raise NotImplementedError("You must implement either the backward or vjp method for your "
+                                  "custom autograd.Function to use it with backward mode AD.")
 
     @staticmethod
     def vjp(ctx: Any, *grad_outputs: Any) -> Any:
@@ -315,7 +325,11 @@ def _tie(node: FunctionNode, ctx: FunctionCtx, tensors: list[Any], outputs: list
     single = len(outputs) == 1
     node.shape = arrays[0].shape if single and arrays else [a.shape for a in arrays]
     node.dtype = arrays[0].dtype if arrays else None
+    node.dtypes = [a.dtype for a in arrays]
+    found = [isinstance(out, engine.Tensor) for out in outputs]
+    node.places = None if all(found) else found
     for t in ctx._dirty:
+        storage_of(t).wrote(node.name())
         if type(t._node) is Leaf:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place "
                                f"operation: {node.name()} marks it as dirty")
@@ -334,6 +348,8 @@ def _tie(node: FunctionNode, ctx: FunctionCtx, tensors: list[Any], outputs: list
         if any(out is t for t in tensors) or out._base is not None:
             outputs[place] = alias = wrap(out._data, None)
             alias._storage = storage_of(out)
+            alias._frozen = (f"it is an output of the custom Function {node.function.__name__}, "
+                             f"whose backward in-place writes would override; clone() the output")
             if any(out is s for s in ctx._to_save):
                 ctx._to_save = tuple(alias if s is out and not any(out is t for t in tensors) else s
                                      for s in ctx._to_save)

@@ -134,8 +134,8 @@ class CheckpointFunction(Function):
         with ctx.draws.again(), enable_grad():
             outputs = ctx.run_function(*inputs)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        tensors = [t for t in outputs if isinstance(t, Tensor)]
-        pairs = [(t, g) for t, g in zip(tensors, grads, strict=True) if t.requires_grad]
+        pairs = [(t, g) for t, g in zip(outputs, grads, strict=True)
+                 if isinstance(t, Tensor) and t.requires_grad]
         if not pairs:
             raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not "
                                "necessary")

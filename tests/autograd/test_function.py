@@ -240,7 +240,7 @@ def test_what_backward_returns_is_checked():
         wrong(torch.ones(2)).backward()
     with pytest.raises(RuntimeError, match=r"invalid gradient at index 0 - got \[3\]"):
         wrong((torch.ones(3), None)).backward()
-    with pytest.raises(TypeError, match="gradient 1, got float"):
+    with pytest.raises(RuntimeError, match=r"None \(got float\) as gradient 1"):
         wrong((None, 1.0)).backward()
     wrong((torch.ones(2), torch.ones(5, 2))).backward()  # sums to the argument's shape
 
@@ -277,3 +277,67 @@ def test_no_reference_cycles():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def made(forward, backward):
+    return type("Made", (torch.autograd.Function,), {"forward": staticmethod(forward),
+                                                     "backward": staticmethod(backward)})
+
+
+def test_outputs_that_are_no_tensors_have_a_gradient_of_none():
+    seen = []
+    function = made(lambda ctx, x: (x * 2, None, "a"),
+                    lambda ctx, *g: (seen.append(g[1:]), g[0])[1])
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    out, none, text = function.apply(x)
+    out.sum().backward()
+    assert (none, text, seen) == (None, "a", [(None, None)])
+
+
+def test_outputs_have_gradients_of_their_own_dtype():
+    def forward(ctx, x):
+        order = x.sort()[1]
+        ctx.mark_non_differentiable(order)
+        return x * 3, order
+
+    seen = []
+    function = made(forward, lambda ctx, a, b: (seen.append(b.dtype), a)[1])
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    function.apply(x)[0].sum().backward()
+    assert seen == [torch.int64]
+
+
+def test_a_view_that_a_function_returns_is_not_written():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    for forward in (lambda ctx, x: x, lambda ctx, x: x.view(2, 1)):
+        out = made(forward, lambda ctx, g: g.reshape(2)).apply(x * 1)
+        with pytest.raises(RuntimeError, match="custom Function"):
+            out.mul_(2)
+
+
+def test_vjp_is_another_name_for_backward():
+    function = type("V", (torch.autograd.Function,), {
+        "forward": staticmethod(lambda ctx, x: x * 2), "vjp": staticmethod(lambda ctx, g: g * 7)})
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    function.apply(x).sum().backward()
+    assert x.grad.tolist() == [7, 7]
+    function.backward = staticmethod(lambda ctx, g: g)
+    with pytest.raises(RuntimeError, match="not allowed"):
+        function.apply(x).sum().backward()
+
+
+def test_the_node_shows_what_ctx_holds_and_takes_hooks():
+    def forward(ctx, x):
+        ctx.note = 3
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+        return x * 2
+
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    node = made(forward, lambda ctx, g: g).apply(x).grad_fn
+    assert node.note == 3 and node.saved_tensors[0] is x and node.needs_input_grad == (True,)
+    log = []
+    out = made(forward, lambda ctx, g: g * 5).apply(x)
+    out.grad_fn.register_hook(lambda grads, gs: log.append((grads[0].tolist(), gs[0].tolist())))
+    out.sum().backward()
+    assert log == [([5, 5], [1, 1])]

@@ -151,3 +151,28 @@ def test_nothing_is_left_to_the_cycle_collector():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_rearrange():
+    from minigrad.func import rearrange
+
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    for pattern, want in (("a b c -> c a b", x.permute(2, 0, 1)),
+                          ("a b c -> (a b) c", x.flatten(0, 1)),
+                          ("a ... -> ... a", x.permute(1, 2, 0)), ("... -> (...)", x.flatten()),
+                          ("... c -> c (...)", x.permute(2, 0, 1).flatten(1)),
+                          ("a b c -> a () c b", x.permute(0, 2, 1).unsqueeze(1)),
+                          ("a b c -> a b c 1", x.unsqueeze(-1))):
+        assert torch.equal(rearrange(x, pattern), want), pattern
+    assert torch.equal(rearrange(x, "a b (c d) -> a d b c", d=2),
+                       x.reshape(2, 3, 2, 2).permute(0, 3, 1, 2))
+    assert torch.equal(rearrange([x, x], "n a b c -> a (n b) c"), torch.cat([x, x], 1))
+    for pattern, options, error in (
+            ("a b c -> a b", {}, ValueError), ("a b -> b a", {}, ValueError),
+            ("a a b -> a b", {}, ValueError), ("a b c", {}, ValueError),
+            ("a (b ...) -> a", {}, ValueError), ("a b (c d) -> a b c d", {}, RuntimeError),
+            ("a b (c d) -> a b c d", {"c": 3}, RuntimeError),
+            ("a b c -> a b c", {"e": 3}, ValueError), ("a _b c -> c a _b", {}, ValueError),
+            ("(a d) b c -> a b c d", {"a": 1, "d": 3}, RuntimeError)):
+        with pytest.raises(error):
+            rearrange(x, pattern, **options)
