@@ -49,7 +49,7 @@ def main() -> None:
     axes.annotate("the first step tried", (2e-4, 2e-2), xytext=(-6, 0), ha="right",
                   textcoords="offset points", color="#6c757d")
     axes.axhline(1e-5, color="#1a7f37", linewidth=0.8, linestyle="--")
-    axes.annotate("smallest error that is reported", (3e-13, 1.4e-5), color="#1a7f37")
+    axes.annotate("smallest error that is reported", (8e-10, 1.5e-5), color="#1a7f37")
     axes.set_xlabel("step, relative to the size of x")
     axes.set_ylabel("relative error of the derivative of tanh")
     axes.set_ylim(1e-16, 10)

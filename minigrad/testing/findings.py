@@ -72,7 +72,9 @@ def finish(check: Check) -> None:
                           f"here to see errors below {6 * q:.0e} of the gradient"
                           for j, q in check.probe.coarse.items() if q > 1e-4]
     report.notes += [note for note in subject.notes if note not in report.notes]
-    if not check.only:
+    if check.probe is None:
+        report.not_checked |= dict.fromkeys(subject.names, "nothing to compare: see above")
+    elif not check.only:
         report.checked |= dict(zip(subject.names, subject.sizes, strict=True))
     else:
         report.checked |= {f"{name} {index}": 1 for name, index in check.only}
@@ -81,8 +83,13 @@ def finish(check: Check) -> None:
     report.directions = (check.directions or 1) + 1
     located = next((f for f in report.failures if f.kind in ("mismatch", "kink", "nan")
                     and not np.isnan(f.numeric)), None)
-    only = f", only=({located.input!r}, {located.index!r})" if located else ""
+    only = f", only=({located.input!r}, {_pasted(located.index)})" if located else ""
     report.reproduce = f"{report._prefix}{only})"
+
+
+def _pasted(index: tuple[Any, ...]) -> str:
+    """Return an index as Python writes it, whole axes as slice(None)."""
+    return repr(index).replace("slice(None, None, None)", "slice(None)")
 
 
 def _at(x: Array, i: int) -> str:

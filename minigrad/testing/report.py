@@ -43,7 +43,8 @@ class Failure:
     def verdict(self) -> str:
         """The ratio where it says something, and the likely bug."""
         ratio = self.analytic / self.numeric if self.numeric else math.nan
-        shown = f"x{ratio:.3f}: " if self.kind == "mismatch" and math.isfinite(ratio) else ""
+        tells = self.kind == "mismatch" and math.isfinite(ratio) and abs(ratio) >= 5e-4
+        shown = f"x{ratio:.3f}: " if tells else ""
         return f"{shown}{self.cause or self.kind}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,8 +21,8 @@ SENTENCE = {
     "chain": "the incoming gradient is handed on: derivative of the function left out?",
     "stale": "stale value: {kept} was overwritten after it was saved",
     "precision": "computed in low precision, or by differences (small errors without a pattern)?",
-    "random": "random: differs between two equal calls",
-    "kink": "outside of the one-sided derivatives {left:.4g} and {right:.4g}: no subgradient",
+    "random": "random: two equal calls gave different results",
+    "kink": "kink: the slopes left and right are {left:.4g} and {right:.4g}; not between them",
     "nan": "not finite where the function has a finite slope",
     "output": "wrong for one output only",
     "single": "wrong at single elements: an index or a special case?",
@@ -87,6 +87,7 @@ ADVICE = {
     "shape": "Return one gradient per input, each in the shape of that input; undo broadcasting "
              "with a sum.",
     "undefined": "Backward must return a gradient for every input that forward differentiates.",
-    "variant": "The function reads memory as if it were contiguous (ravel, view, strides), or "
-               "keeps state between calls.",
+    "variant": "Same values, other memory: look for code that assumes contiguous memory (strides, "
+               "ravel or view that are written to), for writes into an input, for `a is b` where "
+               "one tensor is given twice, and for state that is kept between calls.",
 }
