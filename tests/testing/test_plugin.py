@@ -7,8 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+import minigrad as torch
+import minigrad.testing
+
+pytest_plugins = "pytester"
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -29,18 +35,38 @@ x = torch.ones(2, 3)
 """
 
 
-@pytest.fixture
-def run(tmp_path):
-    """Run pytest in a folder of its own; return the result."""
+OPTIONS = ("-p", "minigrad_pytest", "-p", "no:cacheprovider", "-W", "error", "--strict-markers")
 
-    def run(source: str, *options: str, head: str = TESTS) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "test_it.py").write_text(head + source)
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1",
-               "PYTEST_ADDOPTS": ""}
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "minigrad_pytest", "-p", "no:cacheprovider",
-             "-W", "error", "--strict-markers", "--rootdir", str(tmp_path), *options, "."],
-            cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Run pytest on a file in a folder of its own, in this process; return status and output."""
+    # pytester forgets the modules that are imported within: all must be there before
+    assert minigrad.testing.check_gradients(torch.tanh, torch.ones(2)).blame().op is None
+    monkeypatch.setenv("PYTEST_ADDOPTS", "")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # hypothesis takes seconds
+
+    def run(source, *options):
+        path = pytester.path / "test_it.py"
+        path.write_text(TESTS + source)
+        done = pytester.runpytest_inprocess(*OPTIONS, *options, path)
+        return SimpleNamespace(returncode=int(done.ret), stdout=done.stdout.str(),
+                               stderr=done.stderr.str())
+
+    return run
+
+
+@pytest.fixture
+def run_apart(tmp_path):
+    """Run pytest in a process of its own."""
+
+    def run(source, *options):
+        (tmp_path / "test_it.py").write_text(source)
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "",
+               "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return subprocess.run([sys.executable, "-m", "pytest", *OPTIONS, "--rootdir", str(tmp_path),
+                               *options, "."], cwd=tmp_path, env=env, capture_output=True,
+                              text=True, timeout=120)
 
     return run
 
@@ -116,16 +142,15 @@ def test_the_seed_of_the_run(run):
     assert run(test, "--gradcheck-seed", "often").returncode == 4
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
-def test_a_random_seed_is_shown_and_the_same_for_all(run, workers):
-    if workers:
-        pytest.importorskip("xdist")
+def test_a_random_seed_is_shown_and_the_same_for_all_workers(run, run_apart):
+    pytest.importorskip("xdist")
     test = ("import pytest\n@pytest.mark.parametrize('k', range(4))\ndef test_it(k, gradcheck):\n"
             "    print('LINE', gradcheck(torch.tanh, x).reproduce)\n    assert False\n")
-    done = run(test, "--gradcheck-seed=random", *workers)
-    (seed,) = set(re.findall(r"gradcheck: --gradcheck-seed=(\d+)", done.stdout))
-    assert re.findall(r"^LINE .*seed=(\d+)", done.stdout, re.M) == [seed] * 4, done.stdout
-    assert f"run again with --gradcheck-seed={seed}" in done.stdout
+    for done in (run(test, "--gradcheck-seed=random"),
+                 run_apart(TESTS + test, "-p", "xdist", "--gradcheck-seed=random", "-n", "2")):
+        (seed,) = set(re.findall(r"gradcheck: --gradcheck-seed=(\d+)", done.stdout))
+        assert re.findall(r"^LINE .*seed=(\d+)", done.stdout, re.M) == [seed] * 4, done.stdout
+        assert f"run again with --gradcheck-seed={seed}" in done.stdout
 
 
 def test_the_marker_sets_options_and_repeats(run):
@@ -138,9 +163,9 @@ def test_the_marker_sets_options_and_repeats(run):
     assert wrong.returncode != 0 and "oder" in wrong.stdout + wrong.stderr
 
 
-def test_unrelated_projects_load_neither_minigrad_nor_numpy(run):
-    done = run("import sys\ndef test_it():\n"
-               "    assert not {'minigrad', 'numpy'} & set(sys.modules)\n", head="")
+def test_unrelated_projects_load_neither_minigrad_nor_numpy(run_apart):
+    done = run_apart("import sys\ndef test_it():\n"
+                     "    assert not {'minigrad', 'numpy'} & set(sys.modules)\n")
     assert done.returncode == 0, done.stdout
 
 
