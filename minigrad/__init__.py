@@ -255,10 +255,11 @@ pi = 3.141592653589793
 newaxis = None
 
 _LAZY = ("func", "special", "nn", "optim", "testing", "utils", "viz")
-_REPORTS = ("explain", "summary")
+_REPORTS = ("doctor", "explain", "summary")
 
 if _TYPE_CHECKING:
     from . import func, nn, optim, special, testing, utils, viz
+    from ._doctor import doctor
     from ._explain import explain
     from ._summary import summary
     from .func import vmap

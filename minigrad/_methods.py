@@ -131,6 +131,8 @@ class Methods:
         extra = len(own) - len(size)
         if extra < 0 or any(s not in (1, n) for s, n in zip(size, own[extra:], strict=True)):
             raise RuntimeError(f"size {list(size)} is not expandable to size {list(own)}.")
+        if not size:
+            return reduce.sum(self)
         axes = [i for i, n in enumerate(own) if i < extra or size[i - extra] != n]
         if not axes:
             return self
@@ -152,7 +154,11 @@ class Methods:
     t = shape.t
     adjoint = shape.adjoint
     movedim = moveaxis = shape.movedim
-    broadcast_to = shape.broadcast_to
+
+    def broadcast_to(self, *size: Any) -> Any:
+        """Return a view in which dimensions of size 1 are repeated until the shape is `size`."""
+        return shape.broadcast_to(self, sizes(size))
+
     split = join.split
     split_with_sizes = join.split_with_sizes
     chunk = join.chunk

@@ -17,6 +17,7 @@ class RareMethods:
     """Base of Tensor."""
 
     _data: Any
+    _storage: Any
     requires_grad: Any
 
     # ---- numbers

@@ -24,7 +24,7 @@ from .backprop import backward
 from .engine import Leaf, Node, Pick, wrap
 from .modes import state
 from .ops import create, index
-from .versions import InferenceStorage, Storage, storage_of
+from .versions import InferenceStorage, Storage, overlapping, storage_of
 
 ndarray = np.ndarray
 
@@ -385,7 +385,7 @@ def check_target(name: str, out: Tensor, y: ndarray) -> None:
             f"{name}(): result type {Tensor._type_name(y.dtype)} can't be cast to the "
             f"desired output type {Tensor._type_name(out._data.dtype)}; give an out= of "
             f"another dtype")
-    if not out._data.flags.writeable:
+    if not out._data.flags.writeable or overlapping(out._data):
         raise RuntimeError(
             f"unsupported operation: {name}() would write into an out= whose memory is shared by "
             f"several elements (expand) or read-only; clone() it first")

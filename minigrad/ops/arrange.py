@@ -264,7 +264,8 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     source = input if input.ndim else input.reshape(1)
-    views = np.lib.stride_tricks.sliding_window_view(source, size, dim, writeable=False)
+    writeable = input.flags.writeable  # an in-place write into windows that overlap is refused
+    views = np.lib.stride_tricks.sliding_window_view(source, size, dim, writeable=writeable)
     views = views[(FULL,) * dim + (slice(None, None, step),)]
     return views if input.ndim else views.reshape(size)
 

@@ -152,6 +152,8 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) 
     vec2=lambda g, vec1, alpha: _scaled(_times(vec1, g), alpha), explain=_add_error)
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """Return beta * input + alpha * (the outer product of two vectors)."""
+    if input.dtype == vec1.dtype == vec2.dtype == np.bool_ and vec1.ndim == vec2.ndim == 1:
+        return (input & bool(beta)) | (vec1[:, None] & vec2 & bool(alpha))
     _need("addr", ("vec1", vec1, 1), ("vec2", vec2, 1))
     return _added("addr", input, vec1[:, None] * vec2, beta, alpha)
 

@@ -23,7 +23,7 @@ ndarray = np.ndarray
 def _check_index(name: str, input: ndarray, dim: int, index: Any, src: Any = None) -> int:
     """Check an index of the same rank as the input; return the dimension in [0, ndim)."""
     dim = _check.dim(dim, input.ndim)
-    if index.dtype.kind != "i":
+    if index.dtype.kind != "i" and (index.size or name != "gather"):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got "
                            f"{dtype_of(index)}")
     if not index.size:
@@ -285,6 +285,11 @@ def _along(ndim: int, dim: int, index: ndarray) -> tuple[Any, ...]:
     return (slice(None),) * dim + (index,) if ndim else (...,)
 
 
+def _once(index: Any, shape: Any, dim: int) -> ndarray:
+    """Return each position of an index vector once, counted from the front."""
+    return np.unique(getattr(index, "_data", index) % (shape[dim] if shape else 1))
+
+
 @op(input=lambda g, dim, index: index_fill(g, dim, index, 0.0), index=None,
     source=lambda g, dim, index: index_select(g, dim, index))
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
@@ -301,7 +306,7 @@ def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
 
 
 @op(input=lambda g, dim, index: index_fill(g, dim, index, 0.0), index=None,
-    value=lambda g, dim, index: index_select(g, dim, index),
+    value=lambda g, dim, index: index_select(g, dim, _once(index, g.shape, dim)),
     shown=lambda value: f"IndexFillBackward{int(type(value) is ndarray)}")
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """Return a copy with a number written at an index vector along `dim`.

@@ -88,6 +88,10 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     if not shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor; it has no dimensions")
     dim = _check.dim(dim, len(shape))
+    array = getattr(start, "_data", None)
+    if array is not None and (array.ndim or array.dtype.kind not in "iu"):
+        raise RuntimeError(f"narrow(): start must be an 0-dim integral Tensor or an int, got a "
+                           f"{array.ndim}-d tensor of {array.dtype}")
     start, length = _check.integer(start, "start"), _check.integer(length, "length")
     size = shape[dim]
     if length < 0:
