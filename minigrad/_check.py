@@ -115,7 +115,7 @@ def takes(*names: str, error: type[Exception] = TypeError) -> Callable[[F], F]:
 
     The arguments `names` must be Tensors (`name?`: or None), those annotated bool, int, float or
     str must be that, and all may be their defaults. Nothing is looked at while the function works.
-    `error` is the class for `input`, AttributeError where PyTorch's function is Python.
+    `error` is the class for the first, AttributeError where PyTorch's function is Python.
     """
     def decorate(function: F) -> F:
         @functools.wraps(function)
@@ -126,7 +126,7 @@ def takes(*names: str, error: type[Exception] = TypeError) -> Callable[[F], F]:
                 found = _wrong_type(function, names, args, given)
                 if found is None:
                     raise
-            raise (error if "argument 'input'" in found else TypeError)(found)
+            raise (error if "(position 1)" in found else TypeError)(found)
         return call  # type: ignore[return-value]
     return decorate
 
@@ -140,7 +140,7 @@ def _wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequen
         value = values.get(name, parameter.default)
         if value is parameter.default:
             continue
-        kind = str(parameter.annotation)
+        kind = str(parameter.annotation).removesuffix(" | None")
         if name in names or f"{name}?" in names:
             kind, right = "Tensor", hasattr(value, "_data")
             right = right or (value is None and name not in names)
@@ -149,8 +149,10 @@ def _wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequen
         else:
             right = kind not in KINDS or isinstance(value, KINDS[kind])
         if not right:
-            return (f"{function.__name__}(): argument '{name}' (position {position}) must be "
-                    f"{'float, a number' if kind == 'float' else kind}, not "
+            layer = function.__name__ == "__init__"  # position 1 is self
+            where = (f"{type(args[0]).__name__}: argument '{name}'" if layer else
+                     f"{function.__name__}(): argument '{name}' (position {position})")
+            return (f"{where} must be {'float, a number' if kind == 'float' else kind}, not "
                     f"{type(value).__name__} {value!r}"[:200])
     return None
 

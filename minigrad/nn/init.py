@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import _random
+from .._check import takes
 from .._random import Generator
 from ..tensor import Tensor
 from ..views import wrote
@@ -82,6 +83,7 @@ def _normal(tensor: Tensor, mean: float, std: float, generator: Generator | None
     return values
 
 
+@takes()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0,
              generator: Generator | None = None) -> Tensor:
     """Draw every element from the uniform distribution on [a, b).
@@ -96,6 +98,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0,
     return _fill(tensor, _uniform(tensor, a, b, generator), "uniform_")
 
 
+@takes()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0,
             generator: Generator | None = None) -> Tensor:
     """Draw every element from the normal distribution N(mean, std^2).
@@ -158,6 +161,7 @@ def _tail(count: int, low: float, high: float, generator: Generator | None) -> A
     return draws[_random.uniform(count, np.float64, generator) < chance]
 
 
+@takes()
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Set every element to `val`."""
     return _fill(tensor, val, "constant_")

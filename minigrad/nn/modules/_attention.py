@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._check import takes
 from ..._random import Generator
 from ...ops.multihead import canonical_mask
 from ...tensor import Tensor
@@ -42,6 +43,7 @@ class MultiheadAttention(Module):
     bias_k: Parameter | None
     bias_v: Parameter | None
 
+    @takes()
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
                  add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
                  vdim: int | None = None, batch_first: bool = False, device: Any = None,

@@ -32,6 +32,8 @@ class _FractionalMaxPool(Module):
         self.output_size = None if output_size is None else ntuple(output_size, self._dims)
         self.output_ratio = None if output_ratio is None else ntuple(output_ratio, self._dims)
         self.generator = generator
+        if self._dims == 3 and any(size <= 0 for size in self.kernel_size):  # 2d: in forward
+            raise ValueError(f"{name}: kernel_size must be greater than 0, got {kernel_size}")
         if output_size is None and output_ratio is None:
             raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
         if output_size is not None and output_ratio is not None:

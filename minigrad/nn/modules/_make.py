@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,6 +23,10 @@ def made(*shape: int, device: Any = None, dtype: DType | None = None) -> Paramet
     """Return a parameter whose values are not set yet."""
     to_device(device)
     kind = get_default_dtype() if dtype is None else to_dtype(dtype)
+    try:
+        shape = tuple(operator.index(size) for size in shape)
+    except (TypeError, RuntimeError):
+        raise TypeError(f"a parameter's sizes must be integers, got {shape}") from None
     if any(size < 0 for size in shape):
         raise RuntimeError(f"expected sizes of at least 0 for a parameter, got {tuple(shape)}")
     return Parameter(wrap(np.empty(shape, kind.numpy), None))

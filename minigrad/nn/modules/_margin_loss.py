@@ -135,6 +135,8 @@ class MultiMarginLoss(_WeightedLoss):
                  reduction: str = "mean") -> None:
         if p not in (1, 2):
             raise ValueError(f"only p == 1 and p == 2 supported, got p={p}")
+        if not isinstance(weight, Tensor | None):
+            raise TypeError(f"MultiMarginLoss: weight must be a Tensor or None, got {weight!r}")
         if weight is not None and weight.ndim != 1:
             raise ValueError(f"MultiMarginLoss: expected weight to be None or 1D tensor, got "
                              f"{weight.ndim}D instead")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ..._check import number, takes
 from ..._random import Generator
 from ...tensor import Tensor
 from .. import functional as F
@@ -82,6 +83,8 @@ class Hardtanh(Module):
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         self.inplace = inplace
+        number(self.min_val, "Hardtanh", "min_val")
+        number(self.max_val, "Hardtanh", "max_val")
         if not self.max_val > self.min_val:
             raise AssertionError(f"max_val ({self.max_val}) must be greater than min_val "
                                  f"({self.min_val})")
@@ -350,6 +353,7 @@ class PReLU(Module):
     num_parameters: int
     weight: Parameter
 
+    @takes()
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None,
                  dtype: Any = None) -> None:
         super().__init__()

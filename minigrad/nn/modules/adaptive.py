@@ -59,7 +59,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         if not cutoffs:
             raise ValueError("cutoffs should be a sequence of length larger than 0")
         ends = [0, *cutoffs, n_classes]
-        if any(int(c) != c for c in cutoffs) or any(a >= b for a, b in pairwise(ends)):
+        if any(c != round(c) for c in cutoffs) or any(a >= b for a, b in pairwise(ends)):
             raise ValueError(f"cutoffs should be a sequence of unique, positive integers sorted in "
                              f"an increasing order, where each value is between 1 and n_classes-1 "
                              f"= {n_classes - 1}, got {cutoffs}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._check import takes
 from ..._hints import hint, hints
 from ...engine import wrap
 from ...modes import state
@@ -36,6 +37,7 @@ class _NormBase(Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
+    @takes()
     def __init__(self, num_features: int, eps: float, momentum: float | None, affine: bool,
                  track_running_stats: bool, device: Any, dtype: Any, bias: bool) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..._check import takes
 from ..._random import Generator
 from ...tensor import Tensor
 from .. import functional as F
@@ -38,6 +39,7 @@ class _ConvNd(Module):
     weight: Parameter
     bias: Parameter | None
 
+    @takes()
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any,
                  padding: Any, dilation: Any, output_padding: Any, groups: int, bias: bool,
                  padding_mode: str, device: Any, dtype: Any,
@@ -105,6 +107,8 @@ def _check(layer: _ConvNd) -> None:
         if layer.padding == "same" and any(s != 1 for s in layer.stride):
             raise ValueError("padding='same' is not supported for strided convolutions; give the "
                              "padding as numbers")
+    if not isinstance(mode, str):
+        raise TypeError(f"padding_mode must be a string, got {mode!r}")
     if mode not in _PADDING_MODES:
         raise ValueError(f"padding_mode must be one of {', '.join(_PADDING_MODES)}, but got "
                          f"padding_mode='{mode}'")

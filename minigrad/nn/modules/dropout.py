@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._check import takes
 from ..._random import Generator
 from ...tensor import Tensor
 from .. import functional as F
@@ -18,6 +19,7 @@ class _DropoutNd(Module):
     inplace: bool
     generator: Generator | None
 
+    @takes()
     def __init__(self, p: float = 0.5, inplace: bool = False, *,
                  generator: Generator | None = None) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..._check import takes
 from ..._random import Generator
 from ...tensor import Tensor
 from .. import functional as F
@@ -52,6 +53,7 @@ class Linear(Module):
     weight: Parameter
     bias: Parameter | None
 
+    @takes()
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
                  dtype: Any = None, *, generator: Generator | None = None) -> None:
         super().__init__()
@@ -101,11 +103,12 @@ class Bilinear(Module):
     weight: Parameter
     bias: Parameter | None
 
+    @takes()
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True,
                  device: Any = None, dtype: Any = None, *,
                  generator: Generator | None = None) -> None:
         super().__init__()
-        if in1_features <= 0:
+        if in1_features == 0:
             raise ValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")
         self.in1_features, self.in2_features = in1_features, in2_features
         self.out_features = out_features

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from ..._check import number
 from ...tensor import Tensor
 from .. import functional as F
 from ._loss import _Loss, _WeightedLoss
@@ -90,6 +91,7 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        number(delta, "HuberLoss", "delta")
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

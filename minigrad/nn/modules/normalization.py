@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..._check import takes
 from ...ops.response_norm import cross_map_lrn
 from ...tensor import Tensor
 from .. import functional as F
@@ -95,6 +96,7 @@ class GroupNorm(Module):
     weight: Parameter | None
     bias: Parameter | None
 
+    @takes()
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
                  device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._check import takes
 from ..._random import Generator
 from ...tensor import Tensor
 from .. import functional as F
@@ -68,6 +69,7 @@ class Embedding(Module):
     scale_grad_by_freq: bool
     weight: Parameter
 
+    @takes()
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
                  max_norm: float | None = None, norm_type: float = 2.0,
                  scale_grad_by_freq: bool = False, sparse: bool = False,
@@ -148,6 +150,7 @@ class EmbeddingBag(Module):
     include_last_offset: bool
     padding_idx: int | None
 
+    @takes()
     def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None,
                  norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = "mean",
                  sparse: bool = False, _weight: Tensor | None = None,

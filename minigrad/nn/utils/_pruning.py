@@ -47,12 +47,13 @@ class BasePruningMethod(ABC):
         """
         method, hooks = _compose(module, name, cls(*args, **kwargs))
         original = getattr(module, name)
+        values = original.detach()  # ValueError for the parameter of a lazy module
         scores = original if importance_scores is None else importance_scores
         if scores.shape != original.shape:
             raise AssertionError(f"importance_scores should have the same shape as parameter "
                                  f"{name} of {module}, got {scores.shape} vs {original.shape}")
         again = isinstance(method, PruningContainer)
-        before = getattr(module, name + "_mask").clone() if again else ones_like(original.detach())
+        before = getattr(module, name + "_mask").clone() if again else ones_like(values)
         with no_grad():
             mask = method.compute_mask(scores.detach(), default_mask=before)
         for key in hooks:

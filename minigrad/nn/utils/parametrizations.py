@@ -199,6 +199,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     >>> layer.parametrizations.weight.original0.shape
     torch.Size([40, 1])
     """
+    _ = _tensor_of(module, name).shape  # RuntimeError for the parameter of a lazy module
     parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
 
     def rename(state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
@@ -294,6 +295,7 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     1.0
     """
     weight = _tensor_of(module, name)
+    _ = weight.shape  # RuntimeError for the parameter of a lazy module
     norm = _SpectralNorm(weight, n_power_iterations, output_dim(module) if dim is None else dim,
                          eps)
     return parametrize.register_parametrization(module, name, norm)
