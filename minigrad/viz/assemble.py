@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import weakref
 from dataclasses import replace
 from typing import Any
@@ -13,7 +15,7 @@ from .backward import Gradients
 from .calls import Calls, above
 from .graph import Graph
 from .parts import Edge, Module, Node, Saved, Stats
-from .values import stats_of
+from .values import dtype_name, stats_of
 from .watch import QUIET, Event, Source, memory_of
 from .where import rules_of, shown
 
@@ -40,12 +42,13 @@ class Assembler:
 
         What the tape keeps is noted, then backward runs from the roots (`keep`: and leaves it).
         """
-        self.gradients = gradients
+        self.gradients, self.failed = gradients, failure is not None
         self.live = _live([t._node for _, t, _, _ in outputs if t.requires_grad])
         if not outputs:  # the run did not come to its end: whatever is on the tape counts
             self.live = _live([e.node for e in self.events if e.node is not None])
         self.kept = {id(e.node): self.saved(e) for e in self.events
                      if e.node is not None and id(e.node) in self.live}
+        self.started = {id(node) for node, _ in roots} | set(gradients.arrived)
         if roots:
             gradients.run(roots, keep)
         if self.complete:
@@ -57,7 +60,7 @@ class Assembler:
             self.op(event)
             for source in updates.get(id(event), ()):
                 self.edges.append(Edge(self.ids[id(event)], self.place(source),
-                                       tuple(source.array.shape), source.array.dtype.name,
+                                       tuple(source.array.shape), dtype_name(source.array.dtype),
                                        kind="update"))
         if self.complete:
             for source in self.sources:
@@ -68,6 +71,7 @@ class Assembler:
         if failure is not None:
             failure.into(self)
         self.point_back()
+        self.spare_sent()
         made = Graph(self.nodes, self.edges, self.used_boxes())
         if failure is not None:
             made.error, made.phase = failure.message, failure.phase
@@ -101,10 +105,12 @@ class Assembler:
                 stop = "frozen" if source.kind == "parameter" else ""
             elif id(source.node) not in self.live:
                 stop = "unused"
+        if stop == "unused" and self.failed:
+            stop = ""  # nobody knows: the run did not come that far
         notes = [source.note, "gets no gradient" if stop == "unused" else ""]
         made = self.ids[id(source)] = f"n{len(self.nodes)}"
         self.nodes.append(Node(
-            made, source.kind, label, tuple(array.shape), array.dtype.name, home,
+            made, source.kind, label, tuple(array.shape), dtype_name(array.dtype), home,
             ", ".join(filter(None, notes)), call=call, bytes=array.nbytes,
             elements=array.size if source.kind == "parameter" else 0, stop=stop,
             stats=self.numbers_of(array), grad=self.gradient(source.node)))
@@ -131,11 +137,12 @@ class Assembler:
         stop = _stop(event, live)
         for source, link in zip(sources, event.links, strict=True):
             back = link.at in positions and link.tied
-            norm = sent[positions.index(link.at)] if back and positions.index(link.at) < len(
+            found = sent[positions.index(link.at)] if back and positions.index(link.at) < len(
                 sent) else None
             self.edges.append(Edge(
                 source, made, tuple(link.shape), link.dtype, link.name, link.output,
-                gradient=back, grad_norm=norm if self.numbers else None,
+                gradient=back, grad_norm=_norm(found) if self.numbers else None,
+                grad=found if self.numbers else None,
                 stop=link.stop or (stop if link.tied and not back else "")))
         code = shown(event.where)
         self.nodes.append(Node(
@@ -167,7 +174,7 @@ class Assembler:
         """Return what an op keeps, before backward frees it."""
         if event.node.saved is None:
             return ()
-        return tuple(Saved(name, a.shape, a.dtype.name, a.nbytes, "", self.number_of(a))
+        return tuple(Saved(name, a.shape, dtype_name(a.dtype), a.nbytes, "", self.number_of(a))
                      for name, a in saved_arrays(event.node))
 
     def number_of(self, array: Any) -> int:
@@ -189,6 +196,16 @@ class Assembler:
                 self.nodes[k] = replace(node, saved=tuple(
                     replace(s, of=names.get(s.name, "")) for s in node.saved))
 
+    def spare_sent(self) -> None:
+        """Keep what was sent along an edge only where it is a part of the source's gradient."""
+        uses: dict[str, int] = {}
+        for edge in self.edges:
+            uses[edge.source] = uses.get(edge.source, 0) + edge.gradient
+        several = {n.id for n in self.nodes if n.outputs or uses.get(n.id, 0) > 1}
+        for k, edge in enumerate(self.edges):
+            if edge.grad is not None and edge.source not in several:
+                self.edges[k] = replace(edge, grad=None)
+
     # ---- the end
     def updates(self) -> dict[int, list[Source]]:
         """Return the buffers that a layer's own code changed, by the event of its op."""
@@ -205,7 +222,7 @@ class Assembler:
         return found
 
     def output(self, made: str, name: str, tensor: Any, maker: Any, output: int) -> None:
-        shape, dtype = tuple(tensor.shape), tensor._data.dtype.name
+        shape, dtype = tuple(tensor.shape), dtype_name(tensor._data.dtype)
         tied = tensor.requires_grad
         kind = "loss" if shape == () and tensor.is_floating_point() else "output"
         source = self.source_id(maker, None)
@@ -214,7 +231,8 @@ class Assembler:
                                stats=self.numbers_of(tensor._data)))
         stop = "detach" if not tied and getattr(maker, "node", None) is not None and (
             tensor.is_floating_point()) else ""
-        self.edges.append(Edge(source, made, shape, dtype, "", output, gradient=tied, stop=stop))
+        self.edges.append(Edge(source, made, shape, dtype, "", output, gradient=(
+            tied and (not self.started or id(tensor._node) in self.started)), stop=stop))
 
     def used_boxes(self) -> dict[str, Module]:
         """Return the boxes with something inside, in the order of the calls."""
@@ -279,6 +297,13 @@ def _live(roots: list[Any]) -> dict[int, Any]:
     return seen
 
 
+def _norm(sent: Stats | None) -> float | None:
+    """Return the norm of a gradient; NaN or infinite as soon as one of its numbers is."""
+    if sent is None:
+        return None
+    return math.nan if sent.nan else math.inf if sent.inf else sent.norm
+
+
 def _positions(node: Any) -> list[int]:
     """Return the position of the argument that each parent belongs to."""
     if node is None or type(node) in (Leaf, Pick):
@@ -311,4 +336,5 @@ def _brief(value: Any) -> str:
     if hasattr(value, "_data"):
         return _brief(value._data)
     text = "generator" if hasattr(value, "manual_seed") else repr(value)
+    text = re.sub(r"<[\w.]*?(\w+) object at 0x[0-9a-f]+>", r"\1", text)  # no addresses
     return text if len(text) <= 60 else text[:59] + "…"

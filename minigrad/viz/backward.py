@@ -23,7 +23,7 @@ class Gradients:
     def __init__(self, numbers: bool = True) -> None:
         self.numbers = numbers
         self.arrived: dict[int, Stats] = {}  # the complete gradient of a node's result
-        self.sent: dict[int, list[float | None]] = {}  # the norm of what goes to each parent
+        self.sent: dict[int, list[Stats | None]] = {}  # what goes to each parent
         self.seconds: dict[int, float] = {}
         self.nodes: list[Any] = []  # keeps them alive: the ids are keys
         self.running: list[Any] = []
@@ -40,7 +40,8 @@ class Gradients:
         found = stats_of(np.asarray(array), len(self.nodes) < 3000) if array is not None else None
         if found is not None:
             self.arrived[key] = found
-        self.sent[key] = [_norm(d, p) for d, p in zip(grads, node.parents, strict=False)]
+        detailed = self.numbers and len(self.nodes) < 3000
+        self.sent[key] = [_sent(d, p, detailed) for d, p in zip(grads, node.parents, strict=False)]
 
     def run(self, roots: list[tuple[Any, Any]], keep: bool) -> None:
         """Go backward from the roots; no leaf's `.grad` is touched."""
@@ -83,15 +84,17 @@ class Gradients:
                 cls.gradients = original  # type: ignore[method-assign]
 
 
-def _norm(d: Any, parent: Any) -> float | None:
-    """Return the norm of a gradient as it reaches a parent (broadcasting undone)."""
+def _sent(d: Any, parent: Any, detailed: bool) -> Stats | None:
+    """Return what is known of a gradient as it reaches a parent (broadcasting undone)."""
     if d is None or parent is None or not hasattr(d, "shape"):
         return None
     array = np.asarray(getattr(d, "_data", d))
     if array.shape != parent.shape and not isinstance(parent.shape, list):
         array = engine.settle(array, parent, False)
+    if detailed:
+        return stats_of(array)
     flat = array.ravel().astype(np.float64, copy=False)
-    return float(f"{np.sqrt(flat @ flat):.6g}")
+    return Stats(norm=float(f"{np.sqrt(flat @ flat):.6g}"))
 
 
 def _leaves(roots: list[Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from .where import PACKAGE, shown
 
 _PLACES = tuple(os.path.join(PACKAGE, *parts) for parts in (
     ("ops", ""), ("nn", "functional"), ("nn", "_"), ("linalg",), ("_functions",), ("special",)))
-LONGEST = 300  # letters of a message that a picture shows
+LONGEST = 500  # letters of a message that a picture shows
 
 
 @dataclass

@@ -8,12 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 from .graph import OPS, Edge, Graph, Module, Node, Saved
+from .repeat import repeats_folded
+from .state import no_collector
 
 DEEPEST = 12  # boxes within boxes that a picture shows
 
 
-def limited(graph: Graph, most: int) -> Graph:
-    """Fold chains, then modules from the inside out, then stretches, until `most` nodes stay."""
+def limited(graph: Graph, most: int, repeats: bool = True) -> Graph:
+    """Fold repeats and chains, then modules from the inside out, then stretches, until it fits."""
+    with no_collector():
+        if repeats and len(graph.nodes) > most:
+            graph = repeats_folded(graph)
+        return _limited(graph, most)
+
+
+def _limited(graph: Graph, most: int) -> Graph:
     deepest = _depth(graph.modules)
     if deepest > DEEPEST:
         graph, deepest = collapsed(graph, DEEPEST), DEEPEST
@@ -54,8 +63,9 @@ def collapsed(graph: Graph, depth: int) -> Graph:
     hidden = {p.id for group in params.values() for p in group}
     made = {key: _module_node(graph, inside[group[0].module], group, params)  # type: ignore[index]
             for key, group in merged.items()}
+    drawn = {inside[group[0].module] for group in merged.values()}
     for target, group in params.items():  # a module without ops still shows its parameters
-        if not any(key.startswith(f"{target} call ") for key in merged):
+        if target not in drawn:
             hidden -= {p.id for p in group}
     kept = {p: m for p, m in graph.modules.items() if p not in inside}
     nodes = [_moved_out(n, graph.modules, inside) for n in graph.nodes if n.id not in hidden]
@@ -138,7 +148,17 @@ def _folded_away(modules: dict[str, Module], depth: int) -> dict[str | None, str
 
 
 def _outer_first(modules: dict[str, Module]) -> list[tuple[str, Module]]:
-    return sorted(modules.items(), key=lambda item: (item[0].count(".") + bool(item[0])))
+    """Return the modules so that a parent comes before its children."""
+    level: dict[str | None, int] = {None: 0}
+    for path in modules:
+        way = []
+        at: str | None = path
+        while at not in level:
+            way.append(at)
+            at = modules[at].parent  # type: ignore[index]
+        for step in reversed(way):
+            level[step] = level[modules[step].parent] + 1  # type: ignore[index]
+    return sorted(modules.items(), key=lambda item: level[item[0]])
 
 
 def _depth(modules: dict[str, Module]) -> int:

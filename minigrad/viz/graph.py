@@ -6,7 +6,7 @@ One data structure, made by `trace` or `graph_of`, is what every output format i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,21 @@ class Graph:
         from .exchange import to_networkx
 
         return to_networkx(self)
+
+    def styled(self, **options: Any) -> Graph:
+        """Return the graph with options for its pictures: see `draw`.
+
+        direction, theme, shapes, paint, backward; they are checked here.
+        """
+        from .options import checked
+
+        return replace(self, options={**self.options, **checked(options, "styled")})
+
+    def judged(self, report: Any) -> Graph:
+        """Return the graph with the verdicts of a `check_gradients` report on its nodes."""
+        from .verdicts import judged
+
+        return judged(self, report)
 
     def svg(self) -> str:
         """Return the picture as SVG; needs Graphviz (see `render`)."""
@@ -224,11 +239,14 @@ class Graph:
 
         return runs_folded(self, longest)
 
-    def limited(self, most: int = 400) -> Graph:
-        """Return the graph with chains, modules and then stretches of ops folded until it fits."""
+    def limited(self, most: int = 400, repeats: bool = True) -> Graph:
+        """Return the graph with chains, modules and then stretches of ops folded until it fits.
+
+        `repeats`: repeated blocks are folded first.
+        """
         from .fold import limited
 
-        return limited(self, most)
+        return limited(self, most, repeats)
 
 
 def check_suffix(path: Path) -> None:

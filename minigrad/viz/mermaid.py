@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .boxes import OPS, Boxes, described
-from .dot import LIGHT
 from .graph import Graph, Node
+from .themes import LIGHT
 
 MERMAID = {"input": ("([", "])"), "parameter": ("[/", "/]"), "constant": ("[", "]"),
            "op": ("[", "]"), "view": ("[", "]"), "buffer": ("[(", ")]"), "loss": ("{{", "}}"),
@@ -29,12 +29,14 @@ def to_mermaid(graph: Graph) -> str:
         known = kinds[edge.source] in ("parameter", "input", "constant")
         label = "" if known or not graph.options.get("shapes", True) else f"|{_safe(edge.label)}|"
         lines.append(f"  {names[edge.source]} -->{label} {names[edge.target]}")
-    for kind in ("input", "parameter", "module", "output"):
-        found = [names[n.id] for n in graph.nodes if n.kind == kind and n.id not in boxes.hidden]
+    for kind in ("input", "parameter", "buffer", "module", "output", "loss", "error"):
+        found = [names[n.id] for n in graph.nodes if n.id not in boxes.hidden
+                 and ("error" if n.error else n.kind) == kind]
         if found:
             lines.append(f"  classDef {kind} fill:{LIGHT[kind]},color:#1f2328")
             lines.append(f"  class {','.join(found)} {kind}")
-    return "\n".join([*lines, *(f"  %% {note}" for note in graph.notes), ""])
+    failed = [f"failed in {graph.phase}: {graph.error}"] if graph.error else []
+    return "\n".join([*lines, *(f"  %% {note}" for note in [*failed, *graph.notes]), ""])
 
 
 def _mermaid_node(node: Node, boxes: Boxes) -> str:
@@ -46,6 +48,7 @@ def _mermaid_node(node: Node, boxes: Boxes) -> str:
         parts = [node.label, *boxes.notes(node)]
     else:
         parts = [boxes.label(node), *described(node)]
+    parts += [node.error] if node.error else []
     parts += [f"{p.label} {' '.join(described(p))}" for p in boxes.listed.get(node.id, [])]
     parts += [boxes.label(source) for source in boxes.references.get(node.id, [])]
     return f'{left}"{"<br/>".join(map(_safe, parts))}"{right}'

@@ -26,6 +26,7 @@ class Stats:
     nan: int = 0
     inf: int = 0
     dead: float | None = None  # share of the units (dim 1) that are zero for all samples
+    saturated: float | None = None  # of sigmoid, tanh: share of results at the ends of the range
     values: tuple[Any, ...] | None = None
     picture: tuple[tuple[float, ...], ...] | None = None
 
@@ -89,6 +90,7 @@ class Edge:
     kind: str = "data"  # or "update": the target is a buffer that the source has changed
     gradient: bool = False  # does a gradient go back along it?
     grad_norm: float | None = None  # of what the target sends back
+    grad: Stats | None = None  # the same, if it is not all of the source's gradient
     stop: str = ""  # why none goes back: detach, no_grad, not differentiable
     count: int = 1  # how many equal edges it stands for
 

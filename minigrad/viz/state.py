@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -83,6 +84,18 @@ def _tensor(tensor: Any) -> Undo:
             storage.count, storage.rebased, storage.writer, storage.where = version
 
     return back
+
+
+@contextlib.contextmanager
+def no_collector() -> Iterator[None]:
+    """Stop Python's cycle collector: the many records of a graph would make it run for nothing."""
+    ran = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if ran:
+            gc.enable()
 
 
 @contextlib.contextmanager

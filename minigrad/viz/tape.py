@@ -13,7 +13,7 @@ from .backward import Gradients, starts
 from .graph import Graph
 from .state import tensors_in
 from .trace import named_parameters
-from .values import stats_of
+from .values import dtype_name, stats_of
 from .watch import Event, Link, Source, memory_of
 
 
@@ -100,7 +100,7 @@ class _Reader:
         shapes = [tuple(s) for s in node.shape] if several else [tuple(node.shape)]
         own = node.plan is None
         name = node.name().removesuffix("Backward") if own else node.op.name
-        dtype = "" if node.dtype is None else node.dtype.name
+        dtype = dtype_name(node.dtype)
         made = Event(name, node.op if not own else _Own(name, node), None, _place(node),
                      self._links(node), {}, True, node=node, shapes=shapes, dtype=dtype)
         made.bytes = sum(math.prod(s) for s in shapes) * (node.dtype.itemsize if node.dtype else 0)
@@ -124,7 +124,7 @@ class _Reader:
                 at = node.plan.positions[k]
                 name = node.op.names[at]
             shape = () if isinstance(parent.shape, list) else tuple(parent.shape)
-            dtype = "" if parent.dtype is None else parent.dtype.name
+            dtype = dtype_name(parent.dtype)
             links.append(Link(self.makers.get(id(maker), maker), output, name, at, shape, dtype,
                               True))
         done: set[int] = set()
@@ -132,7 +132,7 @@ class _Reader:
             source = self.by_memory.get(id(memory_of(array)))
             if source is not None and id(source) not in done:
                 done.add(id(source))
-                links.append(Link(source, 0, name, -2, array.shape, array.dtype.name, False))
+                links.append(Link(source, 0, name, -2, array.shape, dtype_name(array.dtype), False))
         return links
 
 

@@ -30,11 +30,15 @@ def to_text(graph: Graph) -> str:
         else:
             made = made if made.startswith(node.kind) else f"{node.kind} {made}"
             made += f" = {inputs}" if inputs else ""
-        kept = f"keeps {', '.join(s.name for s in node.saved)}" if node.saved else ""
+        kept = f"FAILED in {node.phase}: {node.error}" if node.error else ""
+        if node.saved and not node.error:
+            kept = f"keeps {', '.join(s.name for s in node.saved)}"
+        made += f" × {node.count}" if node.count > 1 else ""
         shape = size(node.shape) if node.shape or node.dtype else ""
         rows.append((f"{'  ' * len(chain)}{names[node.id]} = {made}", shape, node.dtype,
                      kept))
-    return "\n".join([*_columns(rows), *graph.notes, ""])
+    failed = [f"failed in {graph.phase}: {graph.error}"] if graph.error else []
+    return "\n".join([*_columns(rows), *failed, *graph.notes, ""])
 
 
 def _chains(graph: Graph, boxes: Boxes) -> list[Key]:

@@ -16,7 +16,7 @@ from .backward import Gradients, starts
 from .calls import Calls
 from .failure import Failure
 from .graph import Graph
-from .state import deep_enough, tensors_in, untouched
+from .state import deep_enough, no_collector, tensors_in, untouched
 from .watch import Source, Watcher, watching
 
 
@@ -62,7 +62,7 @@ class _Run:
     def graph(self, inputs: tuple[Any, ...], kwargs: dict[str, Any], backward: bool,
               target: Any) -> Graph:
         """Run, and put everything back."""
-        with self.kept:
+        with no_collector(), self.kept:
             self.kept.enter_context(untouched(None, [*inputs, *kwargs.values()]))
             self.learn()
             self.anything = any(s.node is not None for s in self.sources) or any(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,43 +16,60 @@ FEW = 64  # elements up to which all values are kept
 SIDE = 16  # rows and columns of the sample of larger arrays
 
 
-def stats_of(array: np.ndarray[Any, Any] | None, detailed: bool = True) -> Stats | None:
-    """Return what is to be known of an array; `detailed`: with values or a sample of them."""
+RANGES = {"sigmoid": (0.0, 1.0), "logistic": (0.0, 1.0), "tanh": (-1.0, 1.0),
+          "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0)}
+
+
+def stats_of(array: np.ndarray[Any, Any] | None, detailed: bool = True,
+             op: str = "") -> Stats | None:
+    """Return what is to be known of an array; `detailed`: with values or a sample of them.
+
+    `op` is the name of the op that made it: those with a bounded range can be saturated.
+    """
     if array is None or array.dtype.kind not in "fiub":
         return None
     if array.size == 0:
         return Stats(values=() if detailed else None)
     loud = hush()
     try:
-        return _stats(array, detailed)
+        found = _stats(array, detailed)
+        if op in RANGES:
+            return replace(found, saturated=_saturated(array, *RANGES[op]))
+        return found
     finally:
         unhush(loud)
 
 
+def _saturated(array: np.ndarray[Any, Any], low: float, high: float) -> float:
+    """Return the share within a hundredth of the range from its ends."""
+    near = (high - low) / 100
+    return float(((array < low + near) | (array > high - near)).mean())
+
+
 def _stats(array: np.ndarray[Any, Any], detailed: bool) -> Stats:
     zeros = array.size - int(np.count_nonzero(array))
+    flat = array.ravel()
     nan = inf = 0
-    real = array
+    low = high = mean = norm = None
     if array.dtype.kind == "f":
-        low, high = array.min(), array.max()
-        if not (np.isfinite(low) and np.isfinite(high)):
-            nan, inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
-            real = array[np.isfinite(array)]
-    if real.size:
-        wide = real.astype(np.float64, copy=False)
-        flat = wide.ravel()
-        low, high = float(real.min()), float(real.max())
-        mean, norm = float(flat.mean()), float(np.sqrt(flat @ flat))
-    else:
-        low = high = mean = norm = None  # type: ignore[assignment]
+        total = float(np.add.reduce(flat, dtype=np.float64))
+        if not math.isfinite(total):
+            good = np.isfinite(flat)
+            nan = int(np.isnan(flat).sum())
+            inf = flat.size - int(good.sum()) - nan
+            flat = flat[good]
+    if flat.size:
+        wide = flat.astype(np.float64, copy=False)
+        low, high = np.minimum.reduce(flat).item(), np.maximum.reduce(flat).item()
+        mean, norm = float(np.add.reduce(wide)) / wide.size, math.sqrt(float(wide @ wide))
     values = picture = None
     if detailed:
         if array.size <= FEW:
-            values = tuple(_plain(v) for v in array.ravel().tolist())
+            values = tuple(array.ravel().tolist())
         else:
             picture = _picture(array)
-    return Stats(_plain(low), _plain(high), _plain(mean), _plain(norm), zeros, nan, inf,
-                 _dead(array, zeros), values, picture)
+    return Stats(low, high, mean, norm, zeros, nan, inf, _dead(array, zeros), values=values,
+                 picture=picture)
 
 
 def _dead(array: np.ndarray[Any, Any], zeros: int) -> float | None:
@@ -59,7 +79,7 @@ def _dead(array: np.ndarray[Any, Any], zeros: int) -> float | None:
     if zeros < array.size // array.shape[1]:
         return 0.0
     axes = (0, *range(2, array.ndim))
-    return _plain(float((~array.any(axis=axes)).mean()))
+    return float((~array.any(axis=axes)).mean())
 
 
 def _picture(array: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], ...]:
@@ -67,9 +87,10 @@ def _picture(array: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], ...]:
     flat = array.reshape(1, -1) if array.ndim == 1 else array[(0,) * (array.ndim - 2)]
     rows, columns = (np.unique(np.linspace(0, n - 1, min(n, SIDE)).round().astype(int))
                      for n in flat.shape)
-    return tuple(tuple(_plain(v) for v in row) for row in flat[np.ix_(rows, columns)].tolist())
+    return tuple(map(tuple, flat[np.ix_(rows, columns)].tolist()))
 
 
-def _plain(value: Any) -> Any:
-    """Return a number with six significant digits: enough to read, the same on every machine."""
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+@functools.cache
+def dtype_name(dtype: Any) -> str:
+    """Return a dtype's name; NumPy makes the text anew each time, which is slow."""
+    return "" if dtype is None else dtype.name

@@ -22,7 +22,7 @@ from ..autograd.function import Function
 from ..modes import state
 from .flops import flops_of
 from .parts import Stats
-from .values import stats_of
+from .values import dtype_name, stats_of
 from .where import user_frame
 
 QUIET = frozenset({"as_view", "erased", "identity"})  # the engine's own, drawn only where used
@@ -131,6 +131,16 @@ class Watcher:
         self.know(constant)
         return constant, 0
 
+    def copied(self, array: Array, name: str) -> tuple[Any, int]:
+        """Return the buffer of the running module that a layer has handed over as a copy."""
+        call = self.current()
+        for buffer in self.buffers.values() if call is not None else ():
+            own = buffer.name.rpartition(".")[0] == call.own
+            if own and buffer.name.endswith(name) and np.array_equal(
+                    buffer.array, array, equal_nan=array.dtype.kind == "f"):
+                return buffer, 0
+        return None, 0
+
     def _made_by(self, event: Event, arrays: list[Array]) -> None:
         now = self._tick()
         for k, array in enumerate(arrays):
@@ -140,7 +150,7 @@ class Watcher:
             self._written[id(owner)] = (weakref.ref(owner), event, now)
         event.shapes = [a.shape for a in arrays]
         if arrays:
-            event.dtype = arrays[0].dtype.name
+            event.dtype = dtype_name(arrays[0].dtype)
             event.bytes = sum(a.nbytes for a in arrays)
         event.view = bool(getattr(event.op, "view", False)) or event.op.name == "as_view"
 
@@ -161,12 +171,14 @@ class Watcher:
 
     def _link(self, array: Any, arg: Any, name: str, at: int) -> Link:
         array = np.asarray(array)
-        source, output = self.maker(array, before=name == "base")
+        source, output = self.copied(array, name) if isinstance(arg, np.ndarray) else (None, 0)
+        if source is None:
+            source, output = self.maker(array, before=name == "base")
         tied = getattr(arg, "_node", None) is not None
         stop = ""
         if not tied and getattr(source, "node", None) is not None and array.dtype.kind == "f":
             stop = "detach"
-        return Link(source, output, name, at, array.shape, array.dtype.name, tied, stop)
+        return Link(source, output, name, at, array.shape, dtype_name(array.dtype), tied, stop)
 
     def _add(self, event: Event) -> None:
         event.number = len(self.events)
@@ -176,7 +188,7 @@ class Watcher:
     def _measure(self, event: Event, arrays: Any, outputs: list[Array]) -> None:
         event.flops = flops_of(event.op, arrays, outputs)
         if self.numbers and outputs:
-            event.stats = stats_of(outputs[0], len(self.events) <= DETAILED)
+            event.stats = stats_of(outputs[0], len(self.events) <= DETAILED, event.name)
 
     # ---- what the engine tells
     def gathered(self, op: Any, args: Any, found: bool) -> None:
@@ -247,7 +259,7 @@ class Watcher:
             last.inplace = True
             self._made_by(last, [array])
             if self.numbers:
-                last.stats = stats_of(array, len(self.events) <= DETAILED)
+                last.stats = stats_of(array, len(self.events) <= DETAILED, last.name)
 
     def function(self, cls: Any, args: tuple[Any, ...], original: Any) -> Any:
         """Run an `autograd.Function`; it is one op, whatever it calls inside."""

@@ -134,6 +134,45 @@ class Activated(nn.Module):
         return self.act(self.fc(x))
 
 
+class LeNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(400, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        x = torch.flatten(x, 1)
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
+
+
+def written(x):
+    """Write into a whole tensor, into a view of one, and into one that is off the tape."""
+    y = (x * 2).add_(1)
+    y[0] += y[1]
+    mask = (x > 0).float()
+    mask.mul_(3)
+    return (y * mask).sum()
+
+
+def fails_forward() -> nn.Module:
+    return nn.Sequential(MLP(), nn.ReLU(), nn.Linear(3, 2))
+
+
+def fails_backward(x):
+    """Overwrite what sigmoid keeps."""
+    return (x * 2).sigmoid().relu_().sum()
+
+
+def nans(x):
+    """Make NaN in forward, and in backward alone: the slope of sqrt at 0 is infinite."""
+    return (x - 2).log().sum() + ((x - x).sqrt() * 0).sum()
+
+
 def norms() -> nn.Module:
     return nn.Sequential(nn.GroupNorm(2, 4), nn.InstanceNorm2d(4, affine=True),
                          nn.LayerNorm([4, 3, 3]))
@@ -154,5 +193,10 @@ def cases() -> dict[str, tuple[Any, tuple[Any, ...], int]]:
         "shared_block": (shared_block(), (torch.ones(1, 3),), 5),
         "norms": (norms(), (torch.rand(2, 4, 3, 3),), 3),
         "linear": (nn.Linear(2, 3), (torch.ones(4, 2),), 1),
+        "lenet": (LeNet(), (torch.ones(1, 1, 28, 28),), 12),
+        "lstm": (nn.LSTM(3, 4), (torch.ones(5, 2, 3),), 1),
+        "transformer": (nn.TransformerEncoderLayer(8, 2, 16, 0.0), (torch.ones(5, 1, 8),), 26),
+        "inplace": (written, (torch.ones(2, 3),), 11),
+        "nan": (nans, (torch.ones(3),), 8),
         "function": (lambda x, w: (x * w).sin().sum(), (torch.ones(3), torch.ones(3)), 3),
     }

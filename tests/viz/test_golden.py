@@ -12,10 +12,14 @@ import pytest
 import minigrad as torch
 from minigrad import viz
 
-from .nets import cases
+from .nets import cases, fails_backward, fails_forward
 
 FOLDER = Path(__file__).parent.parent / "data" / "viz"
-NETS = ("conv_bn_relu", "residual", "tied", "unrolled", "listed", "function")
+NETS = ("mlp", "conv_bn_relu", "clips", "selu", "norms", "lenet", "residual", "unrolled", "lstm",
+        "transformer", "tied", "listed", "inplace", "function", "nan", "fails_forward",
+        "fails_backward")
+SUMMARIES = ("conv_bn_relu", "residual", "tied", "unrolled", "listed")
+FAILING = {"fails_forward": (fails_forward, (2, 8)), "fails_backward": (fails_backward, (2, 3))}
 
 
 def same_as_file(name: str, text: str) -> None:
@@ -27,8 +31,15 @@ def same_as_file(name: str, text: str) -> None:
 
 def recorded(name: str) -> viz.Graph:
     """Return the graph of a net without what differs between machines or moves in this file."""
-    model, inputs, _ = cases()[name]
-    graph = viz.trace(model, *inputs, numbers=False)
+    if name in FAILING:
+        model, size = FAILING[name]
+        with pytest.raises(RuntimeError) as caught:
+            viz.trace(model() if name == "fails_forward" else model, torch.ones(size),
+                      numbers=False)
+        graph = caught.value.graph
+    else:
+        model, inputs, _ = cases()[name]
+        graph = viz.trace(model, *inputs, numbers=False)
     graph.nodes = [replace(n, source="", code="") for n in graph.nodes]
     return graph
 
@@ -44,7 +55,7 @@ def test_renderings(name, suffix, tmp_path):
     same_as_file(f"{name}.{suffix}", text)
 
 
-@pytest.mark.parametrize("name", [n for n in NETS if n != "function"])
+@pytest.mark.parametrize("name", SUMMARIES)
 def test_summaries(name):
     model, inputs, _ = cases()[name]
     columns = ("input_size", "output_size", "num_params", "mult_adds", "trainable")
@@ -63,8 +74,7 @@ def test_options_are_in_the_text():
 
 @pytest.mark.parametrize("name", NETS)
 def test_json_can_be_read_back(name):
-    model, inputs, _ = cases()[name]
-    graph = viz.trace(model, *inputs)
+    graph = recorded(name)
     content = json.loads(graph.json())
     assert [n["id"] for n in content["nodes"]] == [n.id for n in graph.nodes]
     assert len(content["edges"]) == len(graph.edges)

@@ -259,8 +259,10 @@ def test_long_chains_are_folded_without_recursion():
     for _ in range(20_000):
         y = y + 1
     graph = viz.draw(y, params={"x": x})
-    assert [(n.label, n.note) for n in graph.nodes] == [
-        ("x", ""), ("add", "20,000 ops"), ("output", "")]
+    assert [(n.label, n.count) for n in graph.nodes] == [("x", 1), ("add", 20_000), ("output", 1)]
+    assert "× 20000" in graph.dot()
+    folded = viz.graph_of(y, {"x": x}).runs_folded()
+    assert [(n.label, n.note) for n in folded.nodes][1] == ("add", "20,000 ops")
 
 
 @pytest.mark.parametrize("leaves", [1, 700])
@@ -279,8 +281,12 @@ def test_branching_graphs_are_folded_to_400_nodes(leaves):
 def test_many_layers_are_folded():
     net = nn.Sequential(*[nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(250)])
     graph = viz.draw(net, torch.ones(1, 2))
+    assert [(n.label, n.count) for n in ops(graph)] == [("linear", 250), ("relu", 250)]
+    graph = viz.draw(net, torch.ones(1, 2), fold=False)
     assert len(ops(graph)) == 250
     assert {n.note for n in ops(graph)} == {"Sequential, 6 parameters"}
+    assert graph.notes == ["modules below level 1 are folded"]
+    assert graph.parameters == 1500
 
 
 def test_depth_of_draw():
