@@ -4,7 +4,7 @@
     python -m benchmarks --quick                          everything once, to see it run
     python -m benchmarks --only small medium import       what docs/performance.md is about
     python -m benchmarks --only conv_bn_relu mlp_micro    single cases (any part of their name)
-    python -m benchmarks --only gradient-checks           planted errors: who finds them, at what cost
+    python -m benchmarks --only gradient-checks           planted errors: which tool finds them
     python -m benchmarks --json out.json --markdown       results to a file, tables as Markdown
 
 A ratio is minigrad's time by torch's, so below 1 minigrad is faster. It is the median over
@@ -116,7 +116,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], metavar="WHAT",
-                        help=f"{', '.join(SUITES)}, import, gradient-checks, or parts of case names")
+                        help=f"{', '.join(SUITES)}, import, gradient-checks, or parts of names")
     parser.add_argument("--quick", action="store_true", help="shortest run: for crashes only")
     parser.add_argument("--processes", type=int, help="fresh processes per case (default 3)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all results here")

@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 TARGET = Path(__file__).parent / "images" / "gradcheck_error.svg"
 STEPS = np.logspace(-13, 0, 105)

@@ -38,6 +38,17 @@ def test_an_unknown_name_is_refused():
     assert "no_such_case" in done.stderr
 
 
+@pytest.mark.slow
+def test_gradient_checks_are_measured(tmp_path):
+    path = tmp_path / "results.json"
+    done = run("--quick", "--only", "gradient-checks", "--json", path, "--markdown")
+    assert done.returncode == 0, done.stderr
+    assert "0 of 18 planted errors missed; 0 runs above" in done.stdout
+    bars = json.loads(path.read_text())["gradient-bars"]
+    assert all(r["missed"] == 0 and r["over"] == 0 and r["named"] == r["runs"]
+               for r in bars.values())
+
+
 @pytest.mark.parametrize("suite", ["small", "medium"])
 def test_every_workload_trains(suite):
     for case in worker.SUITES[suite]:

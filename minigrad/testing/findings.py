@@ -72,7 +72,7 @@ def finish(check: Check) -> None:
                           f"here to see errors below {6 * q:.0e} of the gradient"
                           for j, q in check.probe.coarse.items() if q > 1e-4]
     report.notes += [note for note in subject.notes if note not in report.notes]
-    if check.probe is None:
+    if check.probe is None or not check.probe.grads:
         report.not_checked |= dict.fromkeys(subject.names, "nothing to compare: see above")
     elif not check.only:
         report.checked |= dict(zip(subject.names, subject.sizes, strict=True))

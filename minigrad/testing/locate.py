@@ -36,9 +36,12 @@ def _only_user(probe: Probe, verdict: Verdict, off: Callable[[Array], tuple[floa
     """Return the output that depends most on the element, if it explains the whole difference."""
     assert verdict.slope is not None
     k = int(np.argmax(np.abs(verdict.weights * verdict.slope.value)))
-    if not verdict.weights[k] or not np.isfinite(whole):
+    if not verdict.weights[k]:
         return None
-    part = off(_one(probe, k))[2] * verdict.weights[k]
+    analytic, _, gap = off(_one(probe, k))
+    if not np.isfinite(whole):
+        return None if np.isfinite(analytic) else k
+    part = gap * verdict.weights[k]
     return k if abs(part - whole) <= 1e-3 * abs(whole) else None
 
 

@@ -179,9 +179,12 @@ def shown_index(index: Index) -> str:
 
 def _cells(f: Failure) -> list[str]:
     numbers = [f"{f.analytic:.6g}", f"{f.numeric:.6g}", f"{f.abs_error:.1e}", f"{f.rel_error:.1e}"]
-    if f.kind not in ("mismatch", "kink", "nan"):
-        numbers = ["-"] * 4
-    return [f.input or "-", shown_index(f.index), shown_index(f.output), *numbers, f.verdict]
+    index = shown_index(f.index)
+    if f.kind not in ("mismatch", "kink", "nan") or (math.isnan(f.analytic)
+                                                     and math.isnan(f.numeric)):
+        numbers, index = ["-"] * 4, "-"  # not a matter of single elements
+    output = "-" if index == "-" and not f.output else shown_index(f.output)
+    return [f.input or "-", index, output, *numbers, f.verdict]
 
 
 def _table(failures: list[Failure]) -> list[str]:

@@ -17,7 +17,7 @@ SENTENCE = {
     "part": "zero in part: a branch or a slice lost?",
     "unbroadcast": "only part of the outputs counted: not summed over a broadcast axis?",
     "repeated": "repeated index: assigned instead of accumulated?",
-    "row": "one {what} is wrong as a whole: a row left out when broadcasting is undone?",
+    "row": "one {what} is wrong as a whole: a loop or an index that is off by one?",
     "chain": "the incoming gradient is handed on: derivative of the function left out?",
     "stale": "stale value: {kept} was overwritten after it was saved",
     "precision": "computed in low precision, or by differences (small errors without a pattern)?",
@@ -86,7 +86,8 @@ ADVICE = {
     "dtype": "Return gradients in the dtype of the input: a lower one loses digits.",
     "shape": "Return one gradient per input, each in the shape of that input; undo broadcasting "
              "with a sum.",
-    "undefined": "Backward must return a gradient for every input that forward differentiates.",
+    "undefined": "Backward must run, and return a gradient for every input that forward "
+                 "differentiates: call it by hand with this input to see the whole traceback.",
     "variant": "Same values, other memory: look for code that assumes contiguous memory (strides, "
                "ravel or view that are written to), for writes into an input, for `a is b` where "
                "one tensor is given twice, and for state that is kept between calls.",

@@ -161,7 +161,8 @@ class Check:
                 return
             if found.spurious >= 3:
                 self.report.notes.append(f"{name}: a random direction differs, but no element "
-                                         f"that was looked at: the function is too rough here")
+                                         f"that was looked at: the function is too rough here, or "
+                                         f"the error is too small to find")
                 return
             if len(found.kinks) >= 4:
                 self.skip_kinks(j)

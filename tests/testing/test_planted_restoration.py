@@ -1,4 +1,4 @@
-"""A check leaves everything bit for bit as it was, whatever the function does, also if it raises."""
+"""A check leaves everything bit for bit as it was, whatever the function does, if it raises too."""
 
 from __future__ import annotations
 
