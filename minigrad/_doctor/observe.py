@@ -11,7 +11,7 @@ from .. import engine
 from .._summary.run import OUTSIDE, Run, copied, state_kept
 from ..engine import Leaf, Pick
 from ..modes import enable_grad
-from ..viz.state import tensors_in
+from ..viz.state import tensors_in, untouched
 
 SAME = frozenset({"unsafe_view", "clone", "identity", "cast", "row_major"})  # values pass through
 
@@ -29,7 +29,8 @@ class Step:
         self.grads: dict[str, Any] = {}
         self.values: dict[str, Any] = {}  # the first input of each norm layer
         self.run = Run(model, detailed=True)
-        with warnings.catch_warnings(), state_kept(model, args, {}, mode), enable_grad():
+        kept = untouched(loss if hasattr(loss, "parameters") else None)
+        with warnings.catch_warnings(), state_kept(model, args, {}, mode), kept, enable_grad():
             warnings.simplefilter("ignore")
             self._go(args, y, loss)
 

@@ -56,12 +56,11 @@ class Paths:
 
     def walk(self, leaf: Any, flat: int) -> None:
         """Collect the paths, depth first, on a stack of our own."""
-        stack: list[tuple[Any, int, tuple[tuple[str, float, str], ...], float]] = [
-            (leaf, flat, (), 1.0)]
+        stack: list[tuple[Any, int, Any, float]] = [(leaf, flat, None, 1.0)]
         while stack:
             value, i, factors, product = stack.pop()
             if value is self.tape.root:
-                self.found.append(Path(list(factors), product))  # every element of it has g = 1
+                self.found.append(Path(unrolled(factors), product))  # g = 1 for each element
                 if len(self.found) > MOST_PATHS:
                     self.complete = False
                     return
@@ -79,8 +78,17 @@ class Paths:
                 for j in nonzero:
                     d = float(matrix[j, i])
                     made = element(self.name(node), node.shape, int(j))
-                    steps.append((node, int(j), (*factors, (made, d, text)), product * d))
+                    steps.append((node, int(j), (factors, (made, d, text)), product * d))
             stack += reversed(steps)
+
+
+def unrolled(linked: Any) -> list[tuple[str, float, str]]:
+    """Return the factors of a path, which are linked from the last one back: paths share them."""
+    found = []
+    while linked is not None:
+        linked, factor = linked
+        found.append(factor)
+    return found[::-1]
 
 
 def element(name: str, shape: tuple[int, ...], flat: int) -> str:

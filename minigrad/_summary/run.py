@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import engine
 from ..backprop import backward
+from ..kernels._threads import get_num_threads, set_num_threads
 from ..modes import enable_grad, no_grad
 from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from ..viz.state import deep_enough, tensors_in, untouched
@@ -169,7 +170,24 @@ def _timed(model: Any, args: Any, kwargs: dict[str, Any], mode: str) -> _Timed:
 def _measured(model: Any, args: Any, kwargs: dict[str, Any], mode: str,
               ) -> tuple[list[Row], dict[str, Any]]:
     """Run one step under tracemalloc; fill in what is held, the peaks, and the predictions."""
-    _timed(model, args, kwargs, mode)  # kernels keep scratch memory between calls: not a layer's
+    with _one_thread():
+        _timed(model, args, kwargs, mode)  # kernels keep scratch memory between calls
+        return _traced(model, args, kwargs, mode)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let kernels run on this thread: which worker makes its scratch memory when is chance."""
+    before = get_num_threads()
+    set_num_threads(1)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+def _traced(model: Any, args: Any, kwargs: dict[str, Any], mode: str,
+            ) -> tuple[list[Row], dict[str, Any]]:
     run = Run(model, detailed=True)
     watcher = run.watcher
     with state_kept(model, args, kwargs, mode), enable_grad(), _tracing():

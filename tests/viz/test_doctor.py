@@ -322,3 +322,17 @@ def test_nothing_is_touched():
     assert [m.training for m in net.modules()] == flags
     assert all(p.grad is g and bool((g == 1).all())
                for p, g in zip(net.parameters(), grads, strict=True))
+
+
+def test_a_loss_with_parameters_is_left_alone():
+    class Weighted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, out, y):
+            return self.scale * F.cross_entropy(out, y)
+
+    loss = Weighted()
+    assert torch.doctor(nn.Linear(8, 3), torch.randn(16, 8), classes(16, 3), loss).ok
+    assert loss.scale.grad is None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 import minigrad as torch
 import minigrad.nn as nn
+from minigrad.utils.checkpoint import checkpoint
 
 from .nets import MLP, Residual, Tied, Unrolled, cases, classifier
 
@@ -49,12 +52,12 @@ NETS = {
 
 @pytest.mark.parametrize("name", NETS)
 def test_the_prediction_keeps_its_bounds(name):
-    """Saved: within 1 %. Peak: 55 to 115 % of the measured one, which has scratch memory in it."""
+    """Saved: within 1 %. Peak: 70 to 105 % of the measured one, which has scratch memory in it."""
     make, size = NETS[name]
     torch.manual_seed(0)
     totals = torch.summary(make(), size, memory=True).totals
     assert totals["saved_predicted"] == pytest.approx(totals["saved_bytes"], rel=0.01)
-    assert 0.55 < totals["peak_predicted"] / totals["peak_bytes"] < 1.15
+    assert 0.7 < totals["peak_predicted"] / totals["peak_bytes"] < 1.05
 
 
 @pytest.mark.parametrize(("layer", "size", "saved"), [
@@ -185,3 +188,27 @@ def test_the_users_own_anomaly_mode_and_functions_survive():
         table = torch.summary(Net(), (4, 8), memory=True)
         assert torch.is_anomaly_enabled()
     assert table.rows[0].saved_bytes == table.rows[0].saved_predicted == 2 * 4 * 8 * 4
+
+
+def test_a_model_that_raises_leaves_nothing_behind():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 3))
+    with pytest.raises(RuntimeError):
+        torch.summary(net, (4, 2), memory=True, time=True)
+    assert not tracemalloc.is_tracing() and not torch.is_anomaly_enabled()
+    assert net.training and net[0].weight.grad is None
+    assert torch.summary(nn.Linear(2, 3), (4, 2)).total_mult_adds == 24
+
+
+def test_checkpointed_layers_keep_nothing():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(8, 64), nn.Tanh(), nn.Linear(64, 8))
+            self.head = nn.Linear(8, 8)
+
+        def forward(self, x):
+            return self.head(checkpoint(self.body, x, use_reentrant=False))
+
+    rows = {r.path: r for r in torch.summary(Net(), (32, 8), memory=True).rows}
+    assert rows["body"].saved_bytes == rows["body"].saved_predicted == 0
+    assert rows["head"].saved_bytes == 32 * 8 * 4
