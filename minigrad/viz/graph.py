@@ -116,11 +116,8 @@ class Graph:
 
     def html(self) -> str:
         """Return one interactive page that needs neither Graphviz nor the network."""
-        try:
-            from .html import to_html  # type: ignore[import-not-found]
-        except ImportError:
-            raise NotImplementedError("the interactive page is not part of this version; .svg(), "
-                                      ".mermaid() and .json() show the same graph") from None
+        from .html import to_html
+
         return to_html(self)
 
     def save(self, path: str | Path) -> Path:
@@ -134,7 +131,7 @@ class Graph:
         return path
 
     def show(self) -> Path:
-        """Open the picture in the system's viewer (or browser); return the file it is in."""
+        """Open the interactive page in the browser; return the file it is in."""
         from .render import show
 
         return show(self)
@@ -143,9 +140,9 @@ class Graph:
         return self.svg()
 
     def _repr_html_(self) -> str:
-        from .render import inline
+        from .html import to_iframe
 
-        return inline(self)
+        return to_iframe(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from .render import bundle

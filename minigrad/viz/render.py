@@ -6,7 +6,6 @@ carries Graphviz, so that pip alone is enough.
 
 from __future__ import annotations
 
-import html
 import os
 import shutil
 import struct
@@ -16,6 +15,8 @@ import webbrowser
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .html import to_html, to_iframe
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -38,8 +39,8 @@ def render(source: str, format: str) -> bytes:
     except ImportError:
         raise GraphvizMissing(
             f"drawing {format} needs Graphviz, which was not found: run `pip install pygraphviz` "
-            f"(it carries Graphviz), or install the `dot` program. .dot(), .mermaid(), .text() and "
-            f".json() work without.") from None
+            f"(it carries Graphviz), or install the `dot` program. .html(), .dot(), .mermaid(), "
+            f".text() and .json() work without.") from None
     with _stderr_captured() as messages:
         try:
             graph = pygraphviz.AGraph(string=source)
@@ -69,30 +70,17 @@ def png_size(picture: bytes) -> tuple[int, int]:
 
 
 def show(graph: Graph) -> Path:
-    """Write the picture to a temporary file and open it in the browser."""
-    try:
-        content, suffix = graph.svg(), ".svg"
-    except GraphvizMissing:
-        content, suffix = f"<pre>{html.escape(graph.text())}</pre>", ".html"
-    handle, name = tempfile.mkstemp(suffix, "minigrad-graph-")
+    """Write the interactive page to a temporary file and open it in the browser."""
+    handle, name = tempfile.mkstemp(".html", "minigrad-graph-")
     with os.fdopen(handle, "w", encoding="utf-8") as f:
-        f.write(content)
+        f.write(to_html(graph))
     webbrowser.open(Path(name).as_uri())
     return Path(name)
 
 
-def inline(graph: Graph) -> str:
-    """Return the picture as a piece of HTML; the text form where Graphviz is missing."""
-    try:
-        svg = graph.svg()
-    except GraphvizMissing:
-        return f"<pre>{html.escape(graph.text())}</pre>"
-    return f'<div style="overflow:auto">{svg[svg.index("<svg"):]}</div>'
-
-
 def bundle(graph: Graph, include: Any = None, exclude: Any = None) -> dict[str, str]:
     """Return what a notebook shows, by MIME type."""
-    makers = {"text/plain": lambda: repr(graph), "text/html": lambda: inline(graph),
+    makers = {"text/plain": lambda: repr(graph), "text/html": lambda: to_iframe(graph),
               "image/svg+xml": graph.svg}
     wanted = [kind for kind in makers if (not include or kind in include)
               and not (exclude and kind in exclude)]
