@@ -90,6 +90,8 @@ def test_fused_forward_equals_its_reference(family, sample):
             continue
         values = dict(zip(node.plan.names, node.tensors(), strict=True))
         want = node.op.reference(*[values[name] for name in node.op.reference_names])
+        if isinstance(want, (tuple, list)):
+            want = want[out.output_nr]
         assert_same(out.detach().numpy(), want.detach().numpy(), sample.tol, sample.id)
 
 
