@@ -53,7 +53,8 @@ def check_variants(subject: Any, report: GradcheckReport, weights: Array,
             report.not_checked[f"{name} input"] = str(refusal)
         except BackwardError as error:
             returned = "invalid gradient" in str(error) or "has shape" in str(error)
-            if name != "non-contiguous" and not (name == "zero-size" and returned):
+            meant = run.finite and returned  # a mean of nothing is nan: no empty input is meant
+            if name != "non-contiguous" and not (name == "zero-size" and meant):
                 report.not_checked[f"{name} input"] = f"rejected by backward: {error}"[:90]
                 continue
             run.fails(name, error.kind, f"backward failed for {name} input: {error}",
@@ -71,6 +72,7 @@ class _Runner:
     def __init__(self, subject: Any, report: GradcheckReport, weights: Array,
                  usual: Outcome) -> None:
         self.subject, self.report, self.weights, self.usual = subject, report, weights, usual
+        self.finite = True  # the values of the latest call
 
     def call(self, points: list[Array], **variant: Any) -> Outcome:
         """Run the function and its gradient; Rejected if the function refuses."""
@@ -82,6 +84,7 @@ class _Runner:
         weights = np.ones(linear.values.size)
         if linear.values.size == self.weights.size:
             weights = self.weights
+        self.finite = bool(np.isfinite(linear.values).all())
         return Outcome(linear.values, linear.pull(weights))
 
     def fails(self, name: str, kind: str, cause: str, advice: str, where: str = "") -> None:
