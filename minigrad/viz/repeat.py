@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .boxes import Boxes, Key
 from .graph import Graph
 from .parts import OPS, Edge, Module, Node
@@ -69,49 +71,51 @@ class _Folder:
         return self.structures.setdefault(look, len(self.structures))
 
     def _fold(self, key: Key, units: list[Unit]) -> None:
+        runs = _runs([u[0] for u in units])
         k = 0
         while k < len(units):
             best = (0, 0)
-            for period in range(1, min(LONGEST, (len(units) - k) // 2) + 1):
-                times = self._times([u[0] for u in units[k:]], period)
-                size = sum(len(u[1]) for u in units[k:k + period])
-                if times > 1 and times * period > best[0] * best[1] and (times > 2 or size > 2):
+            for period, run in runs:
+                times = 1 + int(run[k]) // period if k < len(run) else 1
+                if times > 1 and times * period > best[0] * best[1] and (
+                        times > 2 or sum(len(u[1]) for u in units[k:k + period]) > 2):
                     best = (period, times)
             period, times = best
+            blocks = _Blocks(units, k, period, times)
             if times:
-                blocks = [[n for u in units[k + i * period:k + (i + 1) * period] for n in u[1]]
-                          for i in range(times)]
                 times = self._agreeing(blocks)
             if times > 1:
-                self._keep_first(key, units[k:k + period * times], blocks[:times], period)
+                self._keep_first(key, units[k:k + period * times],
+                                 [blocks[i] for i in range(times)], period)
                 k += period * times
             else:
                 k += 1
 
-    @staticmethod
-    def _times(looks: list[int], period: int) -> int:
-        count = 1
-        while looks[count * period:(count + 1) * period] == looks[:period]:
-            count += 1
-        return count
-
-    def _agreeing(self, blocks: list[list[Node]]) -> int:
+    def _agreeing(self, blocks: _Blocks) -> int:
         """Return how many blocks from the first on have the same edges, and no loose ends."""
-        place = {n.id: (b, p) for b, block in enumerate(blocks) for p, n in enumerate(block)}
-        first = self._pattern(blocks[0], place, 0)
-        second = self._pattern(blocks[1], place, 1)
-        if first is None or second is None or first[0] != second[0] or not second[2] <= first[2]:
-            return 1
-        count = 2
-        while count < len(blocks):
-            if self._pattern(blocks[count], place, count) != second:
+        place: dict[str, tuple[int, int]] = {}
+        count, second = 0, None
+        while count < blocks.times:
+            place.update((n.id, (count, p)) for p, n in enumerate(blocks[count]))
+            found = self._pattern(blocks[count], place, count)
+            if found is None:
+                break
+            if count == 0:
+                first = found
+            elif count == 1:
+                second = found
+                if first[0] != second[0] or not second[2] <= first[2]:
+                    break
+            elif found != second:
                 break
             count += 1
-        for last in range(count):  # what leaves a block must leave the last one, or go to the next
-            if any(place.get(e.target, (-1, 0))[0] not in (last, last + 1)
-                   for n in blocks[last] for e in self.out.get(n.id, ()) if e.kind == "data"):
-                return last + 1
-        return count
+        for last in range(count - 1):  # what leaves a block must go to the next one
+            for node in blocks[last]:
+                for edge in self.out.get(node.id, ()):
+                    if edge.kind == "data" and place.get(edge.target, (-1, 0))[0] not in (
+                            last, last + 1):
+                        return last + 1
+        return max(count, 1)
 
     def _pattern(self, block: list[Node], place: dict[str, tuple[int, int]],
                  number: int) -> tuple[set[Any], set[Any], set[Any]] | None:
@@ -217,3 +221,32 @@ class _Folder:
 def _look(node: Node) -> Any:
     options = tuple((name, value) for name, value in node.options if name not in POSITIONS)
     return (node.kind, node.label, node.shape, node.dtype, node.note, options, node.error)
+
+
+class _Blocks:
+    """The ops of the periods that follow each other; only those that are looked at are listed."""
+
+    def __init__(self, units: list[Unit], start: int, period: int, times: int) -> None:
+        self.units, self.start, self.period, self.times = units, start, period, times
+        self.made: dict[int, list[Node]] = {}
+
+    def __getitem__(self, number: int) -> list[Node]:
+        if number not in self.made:
+            at = self.start + number * self.period
+            self.made[number] = [n for u in self.units[at:at + self.period] for n in u[1]]
+        return self.made[number]
+
+
+def _runs(looks: list[int]) -> list[tuple[int, np.ndarray[Any, Any]]]:
+    """Return for each period how many structures from a place on equal those a period later."""
+    array = np.array(looks, np.int64)
+    found = []
+    for period in range(1, min(LONGEST, len(looks) // 2) + 1):
+        same = array[period:] == array[:-period]
+        ends = np.flatnonzero(~same)
+        places = np.arange(len(same))
+        after = np.searchsorted(ends, places)
+        run = np.append(ends, len(same))[after] - places
+        if run.max(initial=0) >= period:
+            found.append((period, run))
+    return found
