@@ -62,7 +62,6 @@ class Ghost:
     __slots__ = ("dtype", "ndim", "shape", "size")
     flags = _Flags
     stands_for_array = True  # what checks of arguments look at
-    __array_ufunc__ = None
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape, self.dtype = shape, dtype
@@ -93,6 +92,7 @@ class Ghost:
     def __getattr__(self, name: str) -> Any:
         raise Touched
 
+    __array_ufunc__ = __array_function__ = touched
     __array__ = __getitem__ = __setitem__ = __iter__ = __bool__ = __int__ = __float__ = touched
     __add__ = __sub__ = __mul__ = __truediv__ = __lt__ = __gt__ = __le__ = __ge__ = touched
     __eq__ = __ne__ = __radd__ = __rsub__ = __rmul__ = __index__ = __neg__ = touched
