@@ -87,6 +87,11 @@ def used_twice() -> viz.Graph:
     return viz.trace(f, torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
 
 
+def bare() -> viz.Graph:
+    """No numbers at all: neither values nor gradients nor times."""
+    return viz.trace(LeNet(), images(), backward=False, numbers=False)
+
+
 def nan() -> viz.Graph:
     return viz.trace(lambda x: ((x - 2).log() * 3).sum(), torch.tensor([1.0, 4.0]))
 
@@ -104,6 +109,7 @@ PAGES: dict[str, Callable[[], viz.Graph]] = {
     "lenet": lenet, "residual": net("residual"), "transformer": transformer, "lstm": lstm,
     "unrolled": net("unrolled"), "tied": net("tied"), "shared_block": net("shared_block"),
     "norms": net("norms"), "listed": net("listed"), "used_twice": used_twice, "nan": nan,
+    "bare": bare,
     "fails_forward": lambda: failed(lambda: viz.trace(Mismatched(), images())),
     "fails_backward": lambda: failed(lambda: viz.trace(
         lambda x: Wrong.apply(x.exp()).sum(), torch.ones(3))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +192,33 @@ def test_search_finds_opens_and_selects(load):
     assert page.run("document.getElementById('found').value") == "0 found"
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_every_step_and_every_panel_can_be_shown(load, name):
+    page = load(name)
+    seen = page.run("""(() => {
+      const texts = app.steps.slice(0, 300).map((step, k) => {
+        app.goTo(k);
+        return app.panel.innerText;
+      });
+      for (const item of [...app.model.nodes.values(), ...app.model.boxes.values()].slice(0, 300)) {
+        app.select(item.id);
+        texts.push(app.panel.innerText, ...brief(app, item));
+      }
+      return texts; })()""")
+    assert all(seen)
+    assert not [text for text in seen if "undefined" in text or "[object" in text]
+    if name != "nan":
+        assert not [text for text in seen if "NaN" in text]
+
+
+def test_backward_stops_where_it_failed(load):
+    page = load("fails_backward")
+    steps = page.run("app.steps.filter((s) => s.phase === 'backward').map((s) => s.node.label)")
+    assert steps == ["output", "sum", "Wrong"]
+    page.run("app.goTo(app.steps.length - 1)")
+    assert "RuntimeError: no derivative today" in page.run("app.panel.innerText")
+
+
 def test_stepping_shows_the_numbers_of_the_engine(load):
     page = load("used_twice")
     x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -285,6 +313,21 @@ def test_paint_modes_have_legends_and_readable_text(load):
     assert page.run("app.mode.id") == "memory"
 
 
+def test_verdicts_and_saturation_are_painted(chrome, folder):
+    graph = viz.trace(lambda x: x.tanh().exp().sum(), torch.tensor([30.0, 0.1]))
+    verdicts = {"tanh": "wrong: sign", "exp": "ok", "sum": "not checked"}
+    graph.nodes = [replace(n, verdict=verdicts.get(n.label, "")) for n in graph.nodes]
+    chrome.open(graph.save(folder / "verdicts.html"))
+    for mode, expected in (("gradcheck", ["#b30000", "#a6dba0", "#e0e0e0"]),
+                           ("saturated", ["#41b6c4", None, None])):
+        chrome.run(f"app.setMode('{mode}')")
+        colours = chrome.run("app.items.filter((n) => n.kind === 'op').map((n) => "
+                             "app.paint.colour(n))")
+        assert colours == expected
+    assert "wrong" in chrome.run("(app.select('n1'), app.panel.innerText)")
+    assert chrome.complaints() == []
+
+
 def test_the_origin_of_nan_is_found(load):
     page = load("nan")
     page.run("app.setMode('nan')")
@@ -365,6 +408,9 @@ def test_a_selected_value_is_followed(load):
     assert page.run(lit) == page.run("app.svg.querySelectorAll('.card').length")
     assert page.run("document.getElementById('follow').getAttribute('aria-pressed')") == "true"
     assert "Made from" in page.run("app.panel.innerText")
+    tips = page.run("[...app.svg.querySelectorAll('.line.lit .tip')].map((t) => "
+                    "[t.classList.contains('up'), getComputedStyle(t).fill === 'none'])")
+    assert all(up == hidden for up, hidden in tips)  # a forward line has one arrowhead
 
 
 def test_pointer(load):

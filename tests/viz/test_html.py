@@ -6,6 +6,7 @@ import html
 import importlib
 import json
 import pkgutil
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -174,6 +175,36 @@ def test_formulas_are_those_of_ops():
                 found[value.op.name] = value.op
     for name, formulas in FORMULAS.items():
         assert set(formulas) <= set(found[name].names), name
+
+
+def luminance(colour):
+    """WCAG's relative luminance."""
+    colour = colour if len(colour) == 7 else "#" + "".join(c * 2 for c in colour[1:])
+    parts = [int(colour[k:k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [":root {", ':root[data-theme="dark"] {',
+                                   ':root[data-theme="print"] {'])
+def test_text_can_be_read_in_every_theme(theme):
+    text = (ASSETS / "viewer.css").read_text()
+    start = text.index(f"\n{theme}" if theme != ":root {" else theme)
+    block = text[start:text.index("}", start)]
+    colours = dict(re.findall(r"--(\w+): (#\w+);", block))
+    for ink, grounds in {"ink": ("page", "side", "box0", "box1", "op", "input", "parameter",
+                                 "buffer", "constant", "output", "module", "error"),
+                         "muted": ("page", "side", "box0", "box1"), "accent": ("page", "side"),
+                         "errorink": ("page", "error"), "back": ("page", "side")}.items():
+        for ground in grounds:
+            low, high = sorted((luminance(colours[ink]), luminance(colours[ground])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, ground)
+
+
+def test_every_control_has_a_name():
+    text = (ASSETS / "page.html").read_text()
+    for tag, attributes, content in re.findall(r"<(button|input|select)([^>]*)>([^<]*)", text):
+        assert "aria-label" in attributes or content.strip() or tag == "select", attributes
 
 
 def gradients(f, *inputs):

@@ -151,7 +151,8 @@ function lineBrief(line) {
   const found = app.scene.connections.find((c) => c.group === line);
   return found.edges.slice(0, 6).flatMap((edge) => {
     const [from, to] = [edge.source, edge.target].map((id) => titleOf(app.model.nodes.get(id)));
-    const lines = [`${from} → ${to}`, `${edge.name} ${shapeText(edge.shape, edge.dtype || "")}`];
+    const value = shapeText(edge.shape, edge.dtype || "");
+    const lines = [`${from} → ${to}`, edge.name ? `${edge.name} ${value}` : value];
     if (edge.grad_norm !== undefined) {
       lines.push(`gradient sent back: norm ${number(edge.grad_norm)}`);
     }

@@ -123,7 +123,8 @@ function sentAlong(app, edge, end) {
   const alone = contributions(source).filter((e) => (e.output || 0) === (edge.output || 0))
     .length === 1;
   const stats = edge.grad || (alone && !hasSeveral(source) ? source.grad : null);
-  const words = end === "target" ? [jump(app, other), ` through its ${edge.name}`]
+  const through = edge.name ? ` through its ${edge.name}` : ", the result itself";
+  const words = end === "target" ? [jump(app, other), through]
     : [h("code", {}, `∂L/∂${edge.name}`), " to ", jump(app, other)];
   const norm = stats || edge.grad_norm === undefined ? "" : `: norm ${number(edge.grad_norm)}`;
   const part = h("details", { open: stats && (stats.values || end === "source") ? "" : null },
