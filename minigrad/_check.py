@@ -88,10 +88,12 @@ def floats(name: str, *arrays: Any) -> None:
 
 def integer(value: Any, name: str) -> int:
     """Return an argument that must be an integer (an int, or an integer tensor of one element)."""
-    if type(value) is int:
-        return value
     if hasattr(value, "__index__") and not isinstance(value, bool):
-        return int(value.__index__())
+        number = int(value.__index__())
+        if not -(2**63) <= number < 2**63:
+            raise RuntimeError(f"Overflow when unpacking long: argument '{name}' must fit into 64 "
+                               f"bits, got {number}")
+        return number
     raise TypeError(f"argument '{name}' must be int, not {type(value).__name__}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import _dtype
-from ._check import sizes
+from ._check import sizes, tensor
 from .ops import (
     arrange,
     convert,
@@ -107,11 +107,11 @@ class Methods:
 
     def view_as(self, other: Any) -> Any:
         """Return the same memory under another tensor's shape."""
-        return shape.view(self, other._data.shape)
+        return shape.view(self, tensor(other, "view_as", "other")._data.shape)
 
     def reshape_as(self, other: Any) -> Any:
         """Return the elements under another tensor's shape."""
-        return shape.reshape(self, other._data.shape)
+        return shape.reshape(self, tensor(other, "reshape_as", "other")._data.shape)
 
     def permute(self, *dims: Any) -> Any:
         """Return a view with the dimensions in the order `dims`."""
@@ -123,7 +123,7 @@ class Methods:
 
     def expand_as(self, other: Any) -> Any:
         """Return a view of another tensor's shape in which dimensions of size 1 are repeated."""
-        return shape.expand(self, other._data.shape)
+        return shape.expand(self, tensor(other, "expand_as", "other")._data.shape)
 
     def sum_to_size(self, *size: Any) -> Any:
         """Sum over the dimensions that broadcasting from `size` to this shape would add."""

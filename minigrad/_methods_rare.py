@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._check import sizes
+from ._check import integer, sizes, tensor
 from ._methods import _inplace
 from .ops import copies, distance, draws, floats, histogram, inner, into, masked
 from .views import storage_of, wrote
@@ -30,7 +30,7 @@ class RareMethods:
 
     def ldexp_(self, other: Any) -> Any:
         """In-place form of `ldexp`."""
-        return self.mul_(2.0 ** other)
+        return self.mul_(2.0 ** tensor(other, "ldexp_", "other"))
 
     real = property(floats.real, doc="The tensor itself: it has no imaginary part.")
     imag = property(floats.imag, doc="Refused: the tensor has no imaginary part.")
@@ -151,7 +151,7 @@ class RareMethods:
         if self.requires_grad:
             raise RuntimeError("cannot resize variables that require grad; use reshape() or "
                                "detach() it first")
-        shape = tuple(sizes(args))
+        shape = tuple(integer(n, "size") for n in sizes(args))
         flat = self.untyped_storage().elements(self._data)
         count = int(np.prod(shape, dtype=np.int64))
         if count <= flat.size:
@@ -165,7 +165,7 @@ class RareMethods:
 
     def resize_as_(self, the_template: Any, *, memory_format: Any = None) -> Any:
         """Give the tensor the shape of another one, in place: see `resize_`."""
-        return self.resize_(*the_template.shape)
+        return self.resize_(*tensor(the_template, "resize_as_", "the_template").shape)
 
     def set_(self, source: Any = None, storage_offset: int = 0, size: Any = None,
              stride: Any = None) -> Any:

@@ -142,12 +142,32 @@ class Op:
             raise TypeError(f"{self.name}() missing required argument(s): {', '.join(missing)}")
         return filled
 
+    def failure(self, error: Exception, arrays: Any) -> Exception:
+        """Return what a caller should see for an error of forward: NumPy's own words say little."""
+        if isinstance(error, ValueError) and self.explain is not None:
+            return self.explain(*arrays)
+        text = str(error)
+        if not isinstance(error, INNER) and not any(part in text for part in INNER_TEXTS):
+            return error
+        given = ", ".join(f"a tensor of shape {list(a.shape)} and dtype {a.dtype}"
+                          if hasattr(a, "strides") else repr(a)[:60] for a in arrays)
+        kind = TypeError if isinstance(error, (TypeError, AttributeError)) else RuntimeError
+        return kind(f"{self.name}() cannot take these arguments: {given} ({text})")
+
     def refuse(self, at: int, arg: Any) -> Exception:
         if self.explain and isinstance(arg, (list, tuple)) and not arg:  # cat([])
             return self.explain(arg)
         kind = type(arg).__name__
         return TypeError(f"{self.name}(): argument '{self.names[at]}' (position {at + 1}) must be "
                          f"Tensor, not {kind}; convert it with minigrad.as_tensor")
+
+
+# Errors that only say what went wrong inside: they get the op's name and arguments.
+INNER = (OverflowError, AttributeError)
+INNER_TEXTS = ("not subscriptable", "operands could not", "ufunc '", "list index out of",
+               "tuple index out of", "setting an array", "only length-1", "unpack",
+               "axes don't match", "not iterable", "not callable", "unhashable",
+               "not supported between", "unsupported operand")
 
 
 def names_of(function: Any) -> list[str]:

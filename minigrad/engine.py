@@ -123,10 +123,8 @@ def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
     loud = hush()
     try:
         y = op.forward(*arrays)
-    except ValueError:
-        if op.explain is None:
-            raise
-        raise op.explain(*arrays) from None
+    except Exception as error:
+        raise op.failure(error, arrays)  # noqa: B904 - what NumPy said stays visible below
     finally:
         unhush(loud)
     y, *aux = y if op.aux else (y,)

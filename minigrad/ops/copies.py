@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._check import integer, tensor
 from .arrange import as_strided, diagonal, unfold
 from .elementwise import clone
 from .join import split, split_with_sizes, unbind
@@ -28,8 +29,9 @@ def _copy_of(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _slice(input: Any, dim: int = 0, start: int | None = None, end: int | None = None,
            step: int = 1) -> Any:
-    dim += input.ndim if dim < 0 else 0
-    return input[(*(slice(None),) * dim, slice(start, end, step))]
+    tensor(input, "slice_copy")
+    place = integer(dim, "dim") + (input.ndim if dim < 0 else 0)
+    return input[(*(slice(None),) * place, slice(start, end, step))]
 
 
 alias_copy = _copy_of("alias_copy", lambda input: input)

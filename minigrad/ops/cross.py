@@ -42,6 +42,7 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1, out: Any = None) -> A
     return y if out is None else out.copy_(y)
 
 
+@_check.takes("input", "other")
 def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) -> Any:
     """Return cross products; without `dim` along the first dimension with three elements.
 

@@ -246,13 +246,14 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     """
     if input.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
+    n = _check.integer(n, "n")
     if n < 0:
         raise RuntimeError(f"diff(): n must be at least 0, got {n}")
     if n == 0:  # nothing is put before or behind then
         return clone(input)
     parts = [t for t in (prepend, input, append) if t is not None]
     x = cat(parts, dim) if len(parts) > 1 else input
-    for _ in range(n):
+    for _ in range(min(n, x.shape[dim])):  # nothing is left after that many
         ahead, behind = (select_index(x, _along(dim, x.ndim, part))
                          for part in (slice(1, None), slice(0, -1)))
         x = ne(ahead, behind) if x._data.dtype.kind == "b" else ahead - behind

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import return_types
+from .. import _check, return_types
 from .._dtype import dtype_of
 from ..engine import op
 from ._operands import underived, with_out
@@ -86,6 +86,7 @@ def _solve(A: Any, B: Any, vector: bool = False) -> Any:
     return y[..., 0].copy() if vector else y
 
 
+@_check.takes("A", "B")
 def solve(A: Any, B: Any, *, left: bool = True, out: Any = None) -> Any:
     """Return X with A X = B (with `left=False`: X A = B); B may be a vector.
 

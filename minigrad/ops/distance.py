@@ -76,6 +76,7 @@ def pdist(input: Any, p: float = 2) -> Any:
     return norm(take_index(input, (first,)) - take_index(input, (second,)), p, -1)
 
 
+@_check.takes("x1", "x2")
 def cdist(x1: Any, x2: Any, p: float = 2.0,
           compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
     """Return the p-norm distances between all rows of x1 (..., P, M) and of x2 (..., R, M).

@@ -133,6 +133,8 @@ def _binomial(count: Any, prob: Any, generator: Any) -> Any:
                              f"{_dtype.dtype_of(x)}; convert with .float()")
     n, p = (x.astype(np.float64) for x in np.broadcast_arrays(count, prob))
     shape = n.shape
+    undefined = (~np.isfinite(n) | np.isnan(p)).reshape(-1)
+    n, p = np.where(np.isfinite(n), n, 0), np.nan_to_num(p)
     n, p = np.maximum(np.floor(n), 0).reshape(-1), np.clip(p, 0, 1).reshape(-1)
     mirrored = p > 0.5
     p = np.where(mirrored, 1 - p, p)
@@ -143,7 +145,8 @@ def _binomial(count: Any, prob: Any, generator: Any) -> Any:
                            (1 - p[few]) ** small_n, generator)
     if not few.all():
         found[~few] = _binomial_many(n[~few], p[~few], generator)
-    return np.where(mirrored, n - found, found).reshape(shape).astype(count.dtype)
+    found = np.where(undefined, np.nan, np.where(mirrored, n - found, found))
+    return found.reshape(shape).astype(count.dtype)
 
 
 def binomial(count: Any, prob: Any, generator: Any = None) -> Any:

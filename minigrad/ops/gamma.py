@@ -143,8 +143,9 @@ def mvlgamma(input: Any, p: int) -> Any:
     >>> torch.mvlgamma(torch.tensor([3.]), 2)
     tensor([1.5502])
     """
-    if p < 1:
-        raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
+    if not 1 <= p <= 1_000_000:
+        raise RuntimeError(f"p has to be greater than or equal to 1, and at most 1000000 here, "
+                           f"got {p}")
     (x,), dtype = _wide(input)
     total = np.full(x.shape, p * (p - 1) / 4 * _LOG_PI)
     for j in range(p):

@@ -24,6 +24,7 @@ def _into(copy: Any, view: Any, src: Any) -> Any:
 
 
 @with_out
+@_check.takes("input", "src")
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
     """Return a copy of `input` with `src` in the place of select(dim, index).
 
@@ -37,6 +38,7 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
 
 
 @with_out
+@_check.takes("input", "src")
 def slice_scatter(input: Any, src: Any, dim: int = 0, start: int | None = None,
                   end: int | None = None, step: int = 1) -> Any:
     """Return a copy of `input` with `src` in the place of start:end:step along `dim`.
@@ -51,6 +53,7 @@ def slice_scatter(input: Any, src: Any, dim: int = 0, start: int | None = None,
 
 
 @with_out
+@_check.takes("input", "src")
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """Return a copy of `input` with `src` in the place of diagonal(offset, dim1, dim2).
 
@@ -64,6 +67,7 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
 
 
 @with_out
+@_check.takes("input", "src")
 def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any,
                        storage_offset: int | None = None) -> Any:
     """Return a copy of `input` with `src` in the place of as_strided(size, stride, offset).

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _check, _dtype
+from .. import _check, _dtype, engine
 from ..engine import op
 from ._operands import with_out
 from .shape import atleast_1d, atleast_2d, atleast_3d, reshape
@@ -114,7 +114,10 @@ def stack(tensors: Any, dim: int = 0) -> Any:
 
 
 def _listed(tensors: Any, name: str) -> list[Any]:
-    tensors = list(tensors)
+    if not isinstance(tensors, (tuple, list, engine.Tensor)):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+                        f"{type(tensors).__name__}")
+    tensors = [_check.tensor(x, name, "tensors") for x in tensors]
     if not tensors:
         raise RuntimeError(f"{name} expects a non-empty TensorList")
     return tensors
@@ -240,7 +243,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
     where = getattr(indices_or_sections, "_data", indices_or_sections)
     size = array.shape[dim]
     if np.ndim(where) == 0:
-        sections = int(where)
+        sections = _check.integer(where, "indices_or_sections")
         if sections <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
         base, extra = divmod(size, sections)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import return_types
+from .. import _check, return_types
 from ..engine import op, wrap
 from ..kernels import lu as kernel
 from ._operands import with_out
@@ -143,6 +143,7 @@ def _permutation(packed: Any, pivots: Any) -> Any:
 
 
 @with_out
+@_check.takes("LU_data", "LU_pivots")
 def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True,
               unpack_pivots: bool = True) -> Any:
     """Return P, L and U from what `linalg.lu_factor` returned; empty tensors for the unwanted."""
@@ -202,6 +203,7 @@ def _ordered(x: Any, order: ndarray) -> Any:
 
 
 @with_out
+@_check.takes("b", "LU_data", "LU_pivots")
 def lu_solve_legacy(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
     """Return X with A X = b, given A's factors: `linalg.lu_solve` in the older order."""
     return lu_solve(LU_data, LU_pivots, b)

@@ -168,6 +168,7 @@ def orgqr(input: Any, input2: Any) -> Any:
     return householder_product(input, input2)
 
 
+@_check.takes("input", "tau", "other")
 def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False, *,
           out: Any = None) -> Any:
     """Return Q other (`left=False`: other Q; with `transpose` Q^T) for a square orthogonal Q.

@@ -38,6 +38,7 @@ def ger(input: Any, vec2: Any, *, out: Any = None) -> Any:
     return outer(input, vec2, out=out)
 
 
+@_check.takes("input", "other")
 def inner(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the sums of products over the last dimensions; numbers multiply.
 
@@ -159,6 +160,7 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1)
 
 
 # --------------------------------------------------------------------- several dimensions
+@_check.takes("a", "b")
 def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     """Return the sums of products over pairs of dimensions.
 
@@ -212,6 +214,7 @@ def _flat(x: Any, rest: list[int], size: int, last: bool) -> Any:
     return reshape(x, (size, free) if last else (free, size))
 
 
+@_check.takes("input", "other")
 def kron(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the Kronecker product: blocks of `other`, each times one element of `input`.
 

@@ -298,6 +298,7 @@ def _panels(y: Any, x: Any, dx: float, dim: int) -> Any:
     return both * (select_index(x, right) - select_index(x, left))
 
 
+@_check.takes("y", "x?")
 def trapezoid(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1) -> Any:
     """Return the integral of y along `dim` by the trapezoidal rule, over points x or steps dx.
 
@@ -311,6 +312,7 @@ def trapezoid(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1) -> Any:
 trapz = trapezoid
 
 
+@_check.takes("y", "x?")
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1) -> Any:
     """Return the running integrals of y along `dim` by the trapezoidal rule; see `trapezoid`.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import return_types
+from .. import _check, return_types
 from ..engine import op
 from ._operands import with_out
 from .arrange import tril, triu
@@ -63,6 +63,7 @@ def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True,
 
 
 @with_out
+@_check.takes("b", "A")
 def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False,
                      unitriangular: bool = False) -> Any:
     """Return X with A X = b, and a copy of A: the older form of `linalg.solve_triangular`."""
@@ -72,6 +73,7 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
 
 
 @with_out
+@_check.takes("B", "L")
 def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
     """Return X with L L^T X = B (with `upper`: L^T L X = B), for a Cholesky factor L.
 
