@@ -4,6 +4,7 @@
     python -m benchmarks --quick                          everything once, to see it run
     python -m benchmarks --only small medium import       what docs/performance.md is about
     python -m benchmarks --only conv_bn_relu mlp_micro    single cases (any part of their name)
+    python -m benchmarks --only drawing                   recording, folding, drawing graphs
     python -m benchmarks --only gradient-checks           planted errors: which tool finds them
     python -m benchmarks --json out.json --markdown       results to a file, tables as Markdown
 
@@ -23,7 +24,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import gradient_bars, gradient_checks, report
+from benchmarks import drawing, gradient_bars, gradient_checks, report
 from benchmarks.measure import QUICK, Settings, summarise
 from benchmarks.worker import SUITES, sides, torch_installed
 
@@ -116,7 +117,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], metavar="WHAT",
-                        help=f"{', '.join(SUITES)}, import, gradient-checks, or parts of names")
+                        help=f"{', '.join(SUITES)}, import, drawing, gradient-checks, "
+                             f"or parts of names")
     parser.add_argument("--quick", action="store_true", help="shortest run: for crashes only")
     parser.add_argument("--processes", type=int, help="fresh processes per case (default 3)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all results here")
@@ -148,6 +150,10 @@ def main() -> int:
         results["import"] = measure_imports(settings)
         print(heading.format("Import, median of fresh processes"))
         print(report.import_table(results["import"], args.markdown))
+    if not args.only or "drawing" in args.only:
+        results["drawing"] = drawing.measure_all(args.quick)
+        print(heading.format("Drawing graphs, wall-clock time in a fresh process each"))
+        print(report.drawing_table(results["drawing"], args.markdown))
     if not args.only or "gradient-checks" in args.only:
         results["gradient-checks"] = gradient_checks.measure(args.quick, say)
         print(heading.format("Gradient checks: one wrong element among n"))

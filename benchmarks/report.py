@@ -88,6 +88,29 @@ def import_table(seconds: dict[str, float], markdown: bool) -> str:
     return table(rows, markdown)
 
 
+def drawing_table(results: dict[str, dict], markdown: bool) -> str:
+    """Return the table of drawing times: seconds by step, the bar, other tools where installed."""
+    others = [tool for tool in ("torchviz", "torchview", "torchlens")
+              if any(tool in result for result in results.values())]
+    rows = [["graph", "ops", "nodes drawn", "trace", "fold", "draw", "together", "bar", *others]]
+    for name, result in results.items():
+        if "error" in result:
+            rows.append([name, result["error"], *[""] * (6 + len(others))])
+            continue
+        steps = [result[step] for step in ("trace", "fold", "draw")]
+        bar = f"{result['bar']:.0f} s" if result["bar"] else "-"
+        rows.append([name, f"{result['ops']:,}", str(result["nodes"]),
+                     *(f"{s:.2f} s" for s in [*steps, sum(steps)]), bar,
+                     *(_other(result.get(tool)) for tool in others)])
+    return table(rows, markdown)
+
+
+def _other(result: dict | None) -> str:
+    if result is None:
+        return "-"
+    return result["error"][:30] if "error" in result else f"{result['draw']:.2f} s"
+
+
 def machine() -> dict[str, str]:
     """Return what the figures depend on: processor, cores, system and versions."""
     import numpy as np

@@ -109,3 +109,10 @@ def test_tables_are_aligned_or_markdown():
     assert report.table(rows, markdown=False).splitlines()[2] == "a long name  1 us"
     assert report.table(rows, markdown=True).splitlines() == [
         "| case        | time |", "| :---------- | ---: |", "| a long name | 1 us |"]
+
+
+def test_the_drawing_benchmark_prints_its_table():
+    done = run("--quick", "--only", "drawing")
+    assert done.returncode == 0, done.stderr
+    assert "irregular 500" in done.stdout
+    assert "together" in done.stdout
