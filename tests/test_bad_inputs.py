@@ -147,7 +147,7 @@ torch.chain_matmul torch.concat torch.concatenate torch.einsum torch.float_power
 torch.hamming_window torch.hann_window torch.histogramdd torch.index_put torch.index_put_
 torch.margin_ranking_loss torch.meshgrid torch.pca_lowrank torch.range torch.stack torch.std
 torch.std_mean torch.svd_lowrank torch.var torch.var_mean
-""".split())
+""".split())  # noqa: SIM905
 
 
 def problems(share: int, of: int) -> dict[str, list[str]]:
