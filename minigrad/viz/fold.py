@@ -32,7 +32,7 @@ def _limited(graph: Graph, most: int) -> Graph:
         deepest -= 1
         graph = collapsed(graph, deepest)
     if len(graph.nodes) > most:
-        graph = _stretches_folded(graph, most // 8)
+        graph = _stretches_folded(graph, max(1, most // 8))
     for kind in ("parameter", "buffer", "constant", "input", "output"):
         if len(graph.nodes) > most:
             graph = _kind_folded(graph, kind)

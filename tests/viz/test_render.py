@@ -144,3 +144,19 @@ def test_a_weight_with_very_many_uses_is_named_instead_of_joined():
     assert len([e for e in graph.edges if e.source == source]) == 8
     assert graph.dot().count(f'"{source}" ->') == 1
     assert graph.dot().count("<I>w</I>") == 7
+
+
+def test_a_png_that_would_be_too_large_is_folded(monkeypatch):
+    from minigrad.viz import render
+
+    def fn(x):
+        for _ in range(12):
+            x = x.sin() + x.cos()
+        return x
+
+    graph = viz.trace(fn, torch.ones(3))
+    width, height = render.png_size(graph.png())
+    monkeypatch.setattr(render, "SIDE", height - 100)
+    small = render.png_size(graph.png())
+    assert max(small) < height - 100
+    assert width > 0

@@ -152,7 +152,7 @@ def test_a_run_that_fails_backward_is_drawn_whole():
 
 def test_what_the_users_code_raises():
     def fn(x):
-        y = x * 2
+        x = x * 2
         raise KeyError("mine")
 
     with pytest.raises(KeyError) as caught:
