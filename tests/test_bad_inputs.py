@@ -1,7 +1,7 @@
-"""Every public function, called with what it cannot take: one clear error, and nothing else happens.
+"""Every public function, called with what it cannot take: one clear error and nothing else.
 
 Wrong types, counts, shapes, dims, dtypes, NaN, empty and huge sizes. A call may succeed; if it does
-not, the class is one of ERRORS and the message a sentence. Inputs and global state stay as they are.
+not, the class is one of ERRORS and the message a sentence. Inputs and global state stay.
 """
 
 from __future__ import annotations
