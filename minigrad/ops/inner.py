@@ -129,10 +129,12 @@ def from_file(filename: str, shared: bool | None = None, size: int | None = 0, *
     Raises RuntimeError if the file cannot be opened or is too short.
 
     >>> import minigrad as torch
-    >>> t = torch.from_file("numbers.bin", shared=True, size=2, dtype=torch.int32)
-    >>> t.copy_(torch.tensor([7, 8])).tolist()
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     t = torch.from_file(file.name, shared=True, size=2, dtype=torch.int32)
+    ...     t.copy_(torch.tensor([7, 8])).tolist()
+    ...     torch.from_file(file.name, size=2, dtype=torch.int32)
     [7, 8]
-    >>> torch.from_file("numbers.bin", size=2, dtype=torch.int32)
     tensor([7, 8], dtype=torch.int32)
     """
     _check.place(layout, device, pin_memory)
