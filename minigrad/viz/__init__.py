@@ -35,8 +35,9 @@ def draw(x: Any, *inputs: Any, path: str | Path | None = None, kwargs: dict[str,
     "activations", "saved", "gradients", "flops", "time", "gradient", "dead", "nan" or "gradcheck"
     (with the `report` of `check_gradients`); `direction`: "TB" or "LR"; `theme`: "light", "dark" or
     "print"; `shapes=False` leaves the shapes off the edges. Beyond 1,000 nodes chains, modules and
-    stretches of ops are folded, and the picture says so. If the run raises, the picture up to the
-    op that raised is saved first, and is the exception's attribute `graph`.
+    stretches of ops are folded, and the picture says so; the interactive page (.html) has them
+    all, collapsed, and a model's backward. If the run raises, the picture up to the op that raised
+    is saved first, and is the exception's attribute `graph`.
 
     >>> import minigrad as torch
     >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
@@ -58,7 +59,7 @@ def draw(x: Any, *inputs: Any, path: str | Path | None = None, kwargs: dict[str,
         raise TypeError(f"draw(): expected a Tensor, a model or a function, got "
                         f"{type(x).__name__}")
     try:
-        graph = trace(x, *inputs, kwargs=kwargs, backward=back, target=target)
+        graph = trace(x, *inputs, kwargs=kwargs, backward=back or _is_page(path), target=target)
     except Exception as error:
         found = getattr(error, "graph", None)
         if isinstance(found, Graph):
@@ -69,11 +70,18 @@ def draw(x: Any, *inputs: Any, path: str | Path | None = None, kwargs: dict[str,
     return _finished(graph, path, depth, fold, report, options)
 
 
+def _is_page(path: Any) -> bool:
+    """Tell whether the interactive page is wanted, which steps through backward, too."""
+    return path is not None and Path(path).suffix == ".html"
+
+
 def _finished(graph: Graph, path: Any, depth: Any, fold: Any, report: Any,
               options: dict[str, Any]) -> Graph:
     if report is not None:
         graph = graph.judged(report)
-    graph = fitted(graph.styled(**options), depth, fold)
+    graph = graph.styled(**options)
+    if not _is_page(path) or depth is not None or fold:  # the page folds by itself
+        graph = fitted(graph, depth, fold)
     if path is not None:
         graph.save(path)
     return graph

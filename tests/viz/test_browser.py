@@ -355,6 +355,8 @@ def test_the_export_is_a_drawing_of_its_own(load):
     assert not [e for e in picture.iter() if "class" in e.attrib or "tabindex" in e.attrib]
     text = next(t for t in picture.iter(f"{ns}text") if t.text == "softmax")
     assert text.get("font-size") == "13px" and text.get("fill").startswith("rgb")
+    assert next(t for t in picture.iter(f"{ns}text") if t.text == "3×2×8").get(
+        "paint-order") == "stroke"
     assert "var(" not in page.run("exportSvg(app)")
     _, _, w, h = map(float, picture.get("viewBox").split())
     assert [w, h] == page.run("app.camera.size()")

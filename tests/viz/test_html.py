@@ -89,6 +89,31 @@ def test_the_page_holds_the_json():
     assert set(formulas) == {"convolution", "linear", "relu", "max_pool", "class_cross_entropy"}
 
 
+def test_draw_makes_a_page_with_backward_and_every_node(tmp_path):
+    path = tmp_path / "net.html"
+
+    def chain(x, w):
+        for _ in range(100):
+            x = x * w
+        return x.sum()
+
+    graph = viz.draw(chain, torch.ones(2), torch.ones(2), path=path)
+    held = json.loads(Reader(path.read_text()).data)
+    assert len(held["nodes"]) == len(graph.nodes) == 104
+    assert "grad" in held["nodes"][0]
+    folded = viz.draw(chain, torch.ones(2), torch.ones(2), path=path, fold=True)
+    assert len(folded.nodes) < 20
+
+
+def test_draw_makes_a_page_of_a_tape_that_backward_has_freed(tmp_path):
+    x = torch.ones(2, requires_grad=True)
+    loss = (x.exp() * x).sum()
+    loss.backward()
+    viz.draw(loss, path=tmp_path / "loss.html")
+    held = json.loads(Reader((tmp_path / "loss.html").read_text()).data)
+    assert [n["label"] for n in held["nodes"] if n["kind"] == "op"] == ["exp", "mul", "sum"]
+
+
 def test_no_name_ends_the_script():
     def spoiled(x):
         raise ValueError("</script><b>&amp;<!--")

@@ -98,7 +98,8 @@ function exportSvg(app) {
   const live = app.svg.querySelectorAll("*");
   copy.querySelectorAll("*").forEach((element, k) => {
     const style = getComputedStyle(live[k]);
-    for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity",
+    for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin",
+      "paint-order", "opacity",
       "font-family", "font-size", "font-weight", "font-style", "text-anchor"]) {
       const value = style.getPropertyValue(name);
       if (value) element.setAttribute(name, value);

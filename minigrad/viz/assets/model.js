@@ -99,7 +99,7 @@ function makeCards(model, box) {
     if (!isBox(child) || child.children.length !== 1 || isBox(child.children[0])) return child;
     const node = child.children[0];
     if (!COMPUTED.has(node.kind) || node.card) return child;
-    node.card = child;
+    if (!child.module.kind.startsWith("×")) node.card = child; // the node has its count itself
     node.parent = box;
     model.boxes.delete(child.id);
     return node;
