@@ -13,8 +13,9 @@ import sys
 from typing import Any
 
 import minigrad
-from minigrad import nn, viz
-from minigrad.viz.options import CHOICES
+
+from .. import nn, viz
+from .options import CHOICES
 
 SIDES = (32, 28, 64, 224, 16, 8)  # sizes of pictures that are tried if none is given
 
