@@ -165,6 +165,8 @@ def test_clicking_a_module_collapses_and_opens_it(load):
     assert page.run(f"{card}.textContent").startswith("▸ block: Conv")
     assert page.run(f"{card}.getAttribute('aria-expanded')") == "false"
     assert page.run(f"document.activeElement === {card}")
+    legend = page.run("document.getElementById('legend').innerText")
+    assert "collapsed box" in legend and "dotted line: no gradient" in legend
     assert "1 collapsed box" in page.run("document.getElementById('notice').innerText")
     assert page.run(LAYOUT) == []
     page.click(f".card{box} .title")

@@ -43,7 +43,7 @@ class App {
     this.paint = makePaint(this.model, this.mode, this.items) || { colour: () => null };
     this.svg.querySelector("#scene").replaceWith(drawScene(this));
     this.camera.apply();
-    drawLegend(document.getElementById("legend"), this.model, this.paint, this.mode);
+    drawLegend(document.getElementById("legend"), this);
     this.light();
   }
 

@@ -79,14 +79,16 @@ class Camera {
   // Bring a rectangle of the scene into view, moving no more than needed.
   show(x, y, w, h) {
     const [width, height] = this.size();
-    const margin = 40;
+    const margin = 20;
     if (this.k < 0.45) this.k = 0.8;
     const left = x * this.k + this.x;
     const top = y * this.k + this.y;
     const right = left + w * this.k;
     const bottom = top + h * this.k;
-    if (left < margin || right > width - margin) this.x = width / 2 - (x + w / 2) * this.k;
-    if (top < margin || bottom > height - margin) this.y = height / 2 - (y + h / 2) * this.k;
+    if (left < margin) this.x += margin - left;
+    else if (right > width - margin) this.x -= right - width + margin;
+    if (top < margin) this.y += margin - top;
+    else if (bottom > height - margin) this.y -= bottom - height + margin;
     this.apply();
   }
 }

@@ -98,7 +98,8 @@ function drawCard(app, card, paint) {
   const fill = item.error && app.mode.id === "kind" ? null : paint.colour(item);
   const ink = fill && inkOn(fill);
   if (box) {
-    group.append(s("path", { class: "body", d: rounded(x + 4, y + 4, card.cw, card.ch, 6) }));
+    const behind = rounded(x + card.shadow, y + card.shadow, card.cw, card.ch, 6);
+    group.append(s("path", { class: "body", d: behind }));
   }
   const body = s("path", { class: "body", d: outline(kind, x, y, card.cw, card.ch) });
   if (fill) body.style.fill = fill;
@@ -138,11 +139,11 @@ function drawRow(app, row, x, y, width, paint) {
 
 function drawLabel(app, card, x, y) {
   if (app.scene.flip) {
-    const made = text(card.label, x + card.cw + 6, y + card.ch / 2 - 5, "label");
+    const made = text(card.label, x + card.cw + card.shadow + 6, y + card.ch / 2 - 5, "label");
     made.style.textAnchor = "start";
     return made;
   }
-  return text(card.label, x + card.cw / 2, y + card.ch + 13, "label");
+  return text(card.label, x + card.cw / 2, y + card.ch + card.shadow + 13, "label");
 }
 
 function text(content, x, y, kind, ink) {

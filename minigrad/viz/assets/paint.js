@@ -168,13 +168,20 @@ function inkOn(colour) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
 }
 
-function drawLegend(place, model, paint, mode) {
+function drawLegend(place, { model, paint, mode, items }) {
   place.replaceChildren();
   if (paint.kinds) {
     const kinds = new Set([...model.nodes.values()].map((n) => n.kind));
     for (const kind of Object.keys(KIND_NAMES).filter((k) => kinds.has(k))) {
       place.append(h("span", { class: `key kind-${kind}` }, h("i"), KIND_NAMES[kind]));
     }
+    if (items.some(isBox)) {
+      place.append(h("span", { class: "key kind-module folded" }, h("i"), "collapsed box"));
+    }
+    const notes = [];
+    if (model.edges.some((e) => !e.gradient)) notes.push("dotted line: no gradient");
+    if (items.some((n) => n.inplace)) notes.push("thick border: in place");
+    place.append(h("span", { class: "muted" }, notes.join(" · ")));
     return;
   }
   place.append(h("b", {}, mode.name));

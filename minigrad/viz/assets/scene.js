@@ -163,7 +163,8 @@ function composeCard(scene, item) {
     text: fitted(rowText(row), WIDEST - 14, 11, false) }));
   const said = item.error ? wrapped(item.error, WIDEST, 3) : [];
   const lines = [sub, ...said].filter(Boolean);
-  const card = { id: item.id, item, title, lines, rows, label: valueLabel(scene, item) };
+  const card = { id: item.id, item, title, lines, rows, label: valueLabel(scene, item),
+    shadow: box ? 4 : 0 };
   const widths = [textWidth(title, 13, true), ...lines.map((line) => textWidth(line, 11, false)),
     ...rows.map((row) => textWidth(row.text, 11, false) + 14)];
   const round = ["input", "output", "loss"].includes(item.kind) ? 34 : 22;
@@ -171,13 +172,13 @@ function composeCard(scene, item) {
   card.ch = 26 + 15 * lines.length + rows.length * LINE + (rows.length ? 5 : 0);
   const label = card.label ? textWidth(card.label, 11, false) + 8 : 0;
   if (scene.flip) {
-    card.w = card.cw + (label ? label + 8 : 0);
+    card.w = card.cw + (label ? label + 8 : 0) + card.shadow;
     card.h = Math.max(card.ch, 30);
     card.ox = 0;
     card.oy = (card.h - card.ch) / 2;
   } else {
     card.w = Math.max(card.cw, label);
-    card.h = card.ch + (label ? 18 : 0);
+    card.h = card.ch + (label ? 18 : 0) + card.shadow;
     card.ox = (card.w - card.cw) / 2;
     card.oy = 0;
   }
