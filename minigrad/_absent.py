@@ -47,6 +47,16 @@ _REASONS = {
 }
 REASON = {name: reason for reason, names in _REASONS.items() for name in names.split()}
 
+OF_TENSORS = [
+    "bfloat16", "ccol_indices", "cdouble", "cfloat", "chalf", "coalesce", "col_indices",
+    "crow_indices", "eig", "hash_tensor", "indices", "int_repr", "ipu", "istft", "lstsq",
+    "mtia", "q_scale", "q_zero_point", "qscheme", "resize_as_sparse_", "row_indices", "smm",
+    "solve", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_", "sspaddmm", "stft",
+    "storage", "storage_type", "symeig", "to_mkldnn", "to_padded_tensor", "to_sparse",
+    "to_sparse_bsc", "to_sparse_bsr", "to_sparse_coo", "to_sparse_csc", "to_sparse_csr",
+    "values", "xpu",
+]
+
 
 def sentence(owner: str, name: str) -> str:
     """Return the message of the AttributeError for a name that does not exist.
@@ -56,3 +66,13 @@ def sentence(owner: str, name: str) -> str:
     """
     reason = REASON.get(name)
     return f"{owner} has no attribute {name!r}" + (f": {reason}" if reason else "")
+
+
+class Absent:
+    """A name that a class does not have: looking it up says why (`hasattr` is False)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> None:
+        raise AttributeError(sentence(f"{owner.__name__!r} object", self.name))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._absent import OF_TENSORS, Absent
 from ._check import integer, sizes, tensor
 from ._methods import _inplace
 from .ops import copies, distance, draws, floats, histogram, inner, into, masked
@@ -73,11 +74,6 @@ class RareMethods:
     def const_data_ptr(self) -> int:
         """Return the address of the first element."""
         return self._data.ctypes.data  # type: ignore[no-any-return]
-
-    def __getattr__(self, name: str) -> Any:
-        from ._absent import sentence
-
-        raise AttributeError(sentence(f"{type(self).__name__!r} object", name))
 
     # ---- pieces that are no views
     unsafe_chunk = inner.unsafe_chunk
@@ -201,3 +197,8 @@ class RareMethods:
         """Return the dimensions from the largest stride to the smallest."""
         strides = self.stride()
         return tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
+
+
+# A descriptor per absent name that says why: a __getattr__ would slow down every other lookup.
+for _name in OF_TENSORS:
+    setattr(RareMethods, _name, Absent(_name))

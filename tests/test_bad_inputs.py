@@ -41,7 +41,7 @@ def functions():
     """Yield (name, function) of every public function."""
     for space, home in SPACES.items():
         for name in sorted(dir(home)):
-            value = getattr(home, name)
+            value = getattr(home, name, None)
             if name.startswith("_") or SKIPPED.fullmatch(name) or not callable(value):
                 continue
             if not inspect.isclass(value):
