@@ -60,7 +60,7 @@ def test_one_wrong_element_is_found(name, n):
 @pytest.mark.parametrize("n", [1, 50, 500, 5000, 50000])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_none_is_missed(name, n):
-    """At 200 seeds up to n = 500; `python -m benchmarks --only gradient-checks` takes 200 of all."""
+    """At 200 seeds up to n = 500; the benchmark `gradient-checks` takes 200 of each size."""
     found_a_step = 6 * math.log2(n) if name == "relu" else 0  # a kink or a search counts as one
     for seed in range({5000: 30, 50000: 6}.get(n, 200)):
         function, wrong, x, i = planted(name, n, (0.01, 0.1, 1.0)[seed % 3], seed)
