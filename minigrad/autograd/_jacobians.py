@@ -67,9 +67,9 @@ def _along(problem: Problem, leaf: Any, way: ndarray, here: list[ndarray]) -> _S
     """Return the difference quotients along a way; the leaf shows moved copies meanwhile."""
     own, eps = leaf._data, problem.eps
     try:
-        leaf._data = (own + eps * way).astype(own.dtype)
+        leaf._data = np.asarray(own + eps * way, own.dtype)  # an array also without dimensions
         up = _values(problem)
-        leaf._data = (own - eps * way).astype(own.dtype)
+        leaf._data = np.asarray(own - eps * way, own.dtype)
         down = _values(problem)
     finally:
         leaf._data = own

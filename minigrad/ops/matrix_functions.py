@@ -117,6 +117,7 @@ def householder_product(input: Any, tau: Any) -> Any:
     True
     """
     _check_reflectors(input, tau)
+    _checked("linalg.householder_product", input, square=False)
     m, n = input.shape[-2:]
     k = tau.shape[-1]
     v = np.tril(input[..., :k], -1) + np.eye(m, k, dtype=input.dtype)

@@ -174,3 +174,12 @@ def test_inputs_are_put_back_when_the_function_fails():
     with pytest.raises(KeyError):
         gradcheck(fails, (x,))
     assert x.tolist() == kept
+
+
+def test_second_derivatives_of_functions_of_a_number():
+    x = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    m = torch.rand(3, 3, dtype=torch.float64, requires_grad=True)
+    for fast in (False, True):
+        assert torch.autograd.gradgradcheck(lambda t: t.reshape(1, 1).sin(), (x,), fast_mode=fast)
+        assert torch.autograd.gradgradcheck(lambda t: torch.linalg.det(t), (m,), fast_mode=fast,
+                                            atol=1e-4)
