@@ -143,7 +143,8 @@ class Flat:
                 return False
         for name, views in self.views.items():
             for own, view in zip(states, views, strict=True):
-                if own[name]._data is not view:
+                held = own.get(name)
+                if held is None or held._data is not view:
                     return False
         return True
 

@@ -109,6 +109,11 @@ def forget_one(step, params, optimizer):
         del optimizer.state[params[1]]
 
 
+def forget_an_average(step, params, optimizer):
+    if step == 3:
+        del optimizer.state[params[1]][next(n for n in optimizer.state[params[1]] if n != "step")]
+
+
 def reload(step, params, optimizer):
     if step == 3:
         optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
@@ -120,7 +125,8 @@ def another_rate(step, params, optimizer):
 
 @made
 @pytest.mark.parametrize("act", [drop_some_grads, replace_data, write_in_place, replace_state,
-                                 forget_one, reload, another_rate], ids=lambda f: f.__name__)
+                                 forget_one, forget_an_average, reload,
+                                 another_rate], ids=lambda f: f.__name__)
 def test_what_happens_between_steps_counts(make, act, monkeypatch):
     assert_equal(both(make, monkeypatch, act))
 
