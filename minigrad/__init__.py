@@ -31,7 +31,8 @@ from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs
 
 # ---- autograd
 from . import _random as random
-from . import autograd, return_types
+from . import autograd, return_types, storage
+from .storage import TypedStorage, UntypedStorage
 from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
@@ -169,13 +170,13 @@ from .ops.sort import argsort, kthvalue, median, msort, nanmedian, sort, topk
 
 # ---- shapes
 from .ops.arrange import (
-    as_strided, block_diag, diag, diag_embed, diagflat, diagonal, flip, fliplr, flipud, roll, rot90,
-    tril, triu,
+    block_diag, diag, diag_embed, diagflat, diagonal, flip, fliplr, flipud, roll, rot90, tril, triu,
 )
 from .ops.join import (
     cat, chunk, column_stack, concat, concatenate, dsplit, dstack, hsplit, hstack, row_stack, split,
     split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
 )
+from .ops.strided import as_strided, as_strided_
 from .ops.repeat import cartesian_prod, combinations, meshgrid, repeat_interleave, tile
 from .ops.shape import (
     adjoint, atleast_1d, atleast_2d, atleast_3d, broadcast_shapes, broadcast_tensors, broadcast_to,

@@ -40,8 +40,8 @@ _REASONS = {
     "minigrad has dense tensors only; pad, or use nn.utils.rnn.PackedSequence": (
         "nested jagged masked to_padded_tensor"),
     "minigrad has no storages of a dtype; use tensor.untyped_storage()": (
-        """Storage TypedStorage UntypedStorage FloatStorage DoubleStorage HalfStorage LongStorage
-        IntStorage ShortStorage CharStorage ByteStorage BoolStorage storage storage_type"""),
+        """Storage FloatStorage DoubleStorage HalfStorage LongStorage IntStorage ShortStorage
+        CharStorage ByteStorage BoolStorage storage_type"""),
     "minigrad does not measure time per op; use cProfile, or torch.summary for counts": "profiler",
     "minigrad loads nothing from the network": "hub",
 }
@@ -52,7 +52,7 @@ OF_TENSORS = [
     "crow_indices", "eig", "hash_tensor", "indices", "int_repr", "ipu", "istft", "lstsq",
     "mtia", "q_scale", "q_zero_point", "qscheme", "resize_as_sparse_", "row_indices", "smm",
     "solve", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_", "sspaddmm", "stft",
-    "storage", "storage_type", "symeig", "to_mkldnn", "to_padded_tensor", "to_sparse",
+    "storage_type", "symeig", "to_mkldnn", "to_padded_tensor", "to_sparse",
     "to_sparse_bsc", "to_sparse_bsr", "to_sparse_coo", "to_sparse_csc", "to_sparse_csr",
     "values", "xpu",
 ]

@@ -36,6 +36,7 @@ from .ops import (
     shape,
     slicing,
     spectral,
+    strided,
     triangular,
 )
 from .ops import cross as vectors
@@ -183,7 +184,8 @@ class Methods:
     diagonal = arrange.diagonal
     diag_embed = arrange.diag_embed
     unfold = arrange.unfold
-    as_strided = arrange.as_strided
+    as_strided = strided.as_strided
+    as_strided_ = strided.as_strided_
     repeat_interleave = repeat.repeat_interleave
 
     def flip(self, *sizes_: Any, dims: Any = None) -> Any:

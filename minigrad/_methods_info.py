@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _dtype
+from . import _dtype, storage
 from ._check import dim as check_dim
 from ._check import row_major, tensor
 from ._device import preserve_format
@@ -26,6 +26,7 @@ class InfoMethods:
     requires_grad: Any
     _data: Any
     _node: Any
+    _origin: Any = None  # detached views: the array at whose beginning their memory begins
 
     def dim(self) -> int:
         """Return the number of dimensions."""
@@ -86,11 +87,15 @@ class InfoMethods:
 
     def storage_offset(self) -> int:
         """Return at which element of the memory that it shares the tensor begins."""
-        return self.untyped_storage().offset_of(self._data) // self._data.itemsize
+        return storage.offset(self)
 
-    def untyped_storage(self) -> UntypedStorage:
+    def untyped_storage(self) -> storage.UntypedStorage:
         """Return the block of memory that the tensor and its views share."""
-        return UntypedStorage(self._data)
+        return storage.UntypedStorage(storage.origin(self))
+
+    def storage(self) -> storage.TypedStorage:
+        """Return that block as numbers; deprecated, see `untyped_storage`."""
+        return storage.typed(self)
 
     def cuda(self, device: Any = None, non_blocking: Any = False) -> Any:
         """Refuse: there is no GPU."""
@@ -269,36 +274,3 @@ def _rebuild(kind: type, array: Any, requires_grad: bool, kept: dict[str, Any]) 
     made.__class__ = kind
     vars(made).update(kept)
     return made.requires_grad_() if requires_grad else made
-
-
-class UntypedStorage:
-    """The block of memory that a tensor and its views share."""
-
-    def __init__(self, array: Any) -> None:
-        while isinstance(array.base, np.ndarray):
-            array = array.base
-        self._array = array
-
-    def data_ptr(self) -> int:
-        """Return the address of the block."""
-        return self._array.ctypes.data  # type: ignore[no-any-return]
-
-    def nbytes(self) -> int:
-        """Return the size of the block in bytes."""
-        return self._array.nbytes  # type: ignore[no-any-return]
-
-    size = __len__ = nbytes
-
-    def elements(self, array: Any) -> Any:
-        """Return the block from where `array` begins, as a flat array of its dtype."""
-        block = self._array
-        if not block.flags.c_contiguous:
-            return np.ascontiguousarray(array).reshape(-1)
-        flat = block.reshape(-1)
-        if flat.dtype != array.dtype:
-            return np.ascontiguousarray(array).reshape(-1)
-        return flat[self.offset_of(array) // array.itemsize:]
-
-    def offset_of(self, array: Any) -> int:
-        """Return where an array begins in the block, in bytes."""
-        return array.ctypes.data - self.data_ptr()  # type: ignore[no-any-return]

@@ -10,7 +10,10 @@ import numpy as np
 from ._absent import OF_TENSORS, Absent
 from ._check import integer, sizes, tensor
 from ._methods import _inplace
+from .engine import wrap
 from .ops import copies, distance, draws, floats, histogram, inner, into, masked
+from .storage import TypedStorage, UntypedStorage, memory, origin, window
+from .storage import offset as storage_offset
 from .views import storage_of, wrote
 
 
@@ -18,6 +21,7 @@ class RareMethods:
     """Base of Tensor."""
 
     _data: Any
+    _origin: Any
     _storage: Any
     requires_grad: Any
 
@@ -148,14 +152,17 @@ class RareMethods:
             raise RuntimeError("cannot resize variables that require grad; use reshape() or "
                                "detach() it first")
         shape = tuple(integer(n, "size") for n in sizes(args))
-        flat = self.untyped_storage().elements(self._data)
-        count = int(np.prod(shape, dtype=np.int64))
-        if count <= flat.size:
-            self._data = flat[:count].reshape(shape)
-        else:
-            grown = np.zeros(count, flat.dtype)
-            grown[:flat.size] = flat
-            self._data = grown.reshape(shape)
+        if shape == self._data.shape:
+            return self
+        array, self._origin = self._data, origin(self)
+        block = memory(self._origin)
+        begin, count = storage_offset(self) * array.itemsize, int(np.prod(shape, dtype=np.int64))
+        steps = [int(np.prod(shape[k + 1:], dtype=np.int64)) for k in range(len(shape))]
+        if begin + count * array.itemsize > block.size:
+            grown = np.zeros(begin + count * array.itemsize, np.uint8)
+            grown[:block.size] = block
+            block = self._origin = grown
+        self._data = window(block, array.dtype, shape, steps, begin)
         wrote(self, "resize_")
         return self
 
@@ -173,8 +180,10 @@ class RareMethods:
             raise RuntimeError("set_: a tensor that requires grad cannot show other memory; detach "
                                "it, or assign to .data")
         if source is None:
-            self._data = np.empty(0, self._data.dtype)
+            self._data, self._origin = np.empty(0, self._data.dtype), None
             return self
+        if isinstance(source, (UntypedStorage, TypedStorage)):
+            source = _all_of(source, self.dtype)
         if source._data.dtype != self._data.dtype:
             raise RuntimeError(f"set_: expected a source of dtype {self.dtype}, but got "
                                f"{source.dtype}; convert with .to()")
@@ -182,8 +191,8 @@ class RareMethods:
         if size is not None:
             steps = stride or [int(np.prod(size[k + 1:], dtype=np.int64))
                                for k in range(len(size))]
-            shown = shown.as_strided(size, steps, storage_offset)
-        self._data, self._storage = shown._data, storage_of(shown)
+            shown = shown.as_strided(size, steps, shown.storage_offset() + storage_offset)
+        self._data, self._storage, self._origin = shown._data, storage_of(shown), origin(shown)
         return self
 
     def new_empty_strided(self, size: Any, stride: Any, **options: Any) -> Any:
@@ -197,6 +206,12 @@ class RareMethods:
         """Return the dimensions from the largest stride to the smallest."""
         strides = self.stride()
         return tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
+
+
+def _all_of(storage: UntypedStorage | TypedStorage, dtype: Any) -> Any:
+    """Return a storage's memory as a flat tensor."""
+    dtype, block = getattr(storage, "dtype", dtype), storage.untyped()._bytes
+    return wrap(block[:block.size // dtype.itemsize * dtype.itemsize].view(dtype.numpy), None)
 
 
 # A descriptor per absent name that says why: a __getattr__ would slow down every other lookup.

@@ -51,6 +51,9 @@ def reshaped(x: Any, function: Any, *options: Any) -> Any:
         storage = storage_of(x)
         storage.rebased += 1
         undo = view._chain[-1] if made.name in ("t", "transpose") else (SIZED, (shape,))
+        if made.name == "as_strided":
+            stride, offset, layout = view._chain[-1][1][1:]
+            undo = (made, (shape, layout, -offset, stride))
         x._reshapes = (*x._reshapes, (storage.rebased, undo))
     wrote(x, made.name + "_")
     return x

@@ -24,6 +24,7 @@ from .backprop import backward
 from .engine import Leaf, Node, Pick, wrap
 from .modes import state
 from .ops import create, index
+from .storage import origin
 from .versions import InferenceStorage, Storage, overlapping, storage_of
 
 ndarray = np.ndarray
@@ -229,7 +230,10 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
     @property
     def data(self) -> Tensor:
         """The same memory without history and with a version counter of its own."""
-        return wrap(self._data, None)
+        made = wrap(self._data, None)
+        if self._base is not None or self._origin is not None:
+            made._origin = origin(self)
+        return made
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -248,6 +252,8 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
         """Return the same memory, and the same version counter, outside of the graph."""
         made = wrap(self._data, None)
         made._storage = storage_of(self)
+        if self._base is not None or self._origin is not None:
+            made._origin = origin(self)
         return made
 
     def detach_(self) -> Tensor:

@@ -51,8 +51,14 @@ def refresh(view: Any) -> None:
                 view._chain = (undo, *view._chain)
         view._rebased = rebased
         if base._node is not None:
-            args = [base, view._chain, axis_order(base._data)]
-            move_to(view, record(AS_VIEW, 1, args, [base._data, *args[1:]], view._data, ()))
+            tie(view)
+
+
+def tie(view: Any) -> None:
+    """Give a view a place on the tape that comes straight from its base."""
+    base = view._base
+    args = [base, view._chain, axis_order(base._data)]
+    move_to(view, record(AS_VIEW, 1, args, [base._data, *args[1:]], view._data, ()))
 
 
 def move_to(x: Any, node: Node) -> None:
@@ -211,6 +217,8 @@ def check_writable(made: Op, x: Any, tracked: bool) -> None:
     """Refuse in-place writes that autograd cannot follow, or that memory does not allow."""
     if x._base is not None:
         engine.refresh(x)
+        if x._node is not None and any(by.name == "as_strided" for by, _ in x._chain[1:]):
+            tie(x)  # it may reach beyond the view that it was made from
     if state.grad:
         check_leaf(made, x)
         if x._frozen and (tracked or x._node is not None):

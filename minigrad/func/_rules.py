@@ -216,13 +216,16 @@ def diag_embed(op: Op, args: list[Any], level: Level) -> Any:
 
 def as_strided(op: Op, args: list[Any], level: Level) -> Any:
     """Strides and offset count inside of each example; none may reach into the next one."""
-    x, size, stride, offset = args
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if 0 not in size and last >= x._data.size:
+    x, size, stride, offset, layout = args
+    end = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    if 0 not in size and end >= x._data.size:
         raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage "
                            f"offset {offset} reach beyond the {x._data.size} elements")
-    steps = (x._data.size, *stride)
-    return batch(apply(op, (x._full, (level.size, *size), steps, offset)), level)
+    if not x._full.is_contiguous():
+        raise RuntimeError("as_strided: under vmap the tensor must be row-major; call contiguous()")
+    step = x._data.size
+    return batch(apply(op, (x._full, (level.size, *size), (step, *stride), offset,
+                            (step, *layout))), level)
 
 
 def squeeze(op: Op, args: list[Any], level: Level) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _check
 from ..engine import op
 from ._operands import with_out
-from .shape import reshape, row_major
+from .shape import reshape
 from .slicing import FULL, select_index
 
 ndarray = np.ndarray
@@ -281,56 +281,4 @@ def fold(value: Any, shape: tuple[int, ...], dimension: int, size: int, step: in
     before, count = (FULL,) * dim, value.shape[dim]
     for k in range(size):
         y[(*before, slice(k, k + count * step - step + 1, step))] += value[..., k]
-    return y
-
-
-@op(input=lambda g, input_shape, size, stride, storage_offset:
-    add_strided(g, input_shape, size, stride, storage_offset), view=True)
-def _as_strided(input: Any, size: Any, stride: Any, storage_offset: int) -> Any:
-    places = _places(input, size, stride, storage_offset)
-    if places.size and int(places.max()) >= input.size:
-        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage "
-                           f"offset {storage_offset} reach beyond the {input.size} elements")
-    steps = tuple(s * input.itemsize for s in stride)
-    flat, writeable = input.reshape(-1)[storage_offset:], input.flags.writeable
-    return np.lib.stride_tricks.as_strided(flat, tuple(size), steps, writeable=writeable)
-
-
-def _places(input: Any, size: Any, stride: Any, offset: int) -> ndarray:
-    if len(size) != len(stride):
-        raise RuntimeError(f"mismatch in length of strides and shape: {len(stride)} and "
-                           f"{len(size)}")
-    if not input.flags.c_contiguous:
-        raise RuntimeError("as_strided: the tensor must be row-major; call contiguous() first")
-    places = np.full(tuple(size), offset)
-    for k, (n, s) in enumerate(zip(size, stride, strict=True)):
-        places += (np.arange(n) * s).reshape([-1 if i == k else 1 for i in range(len(size))])
-    return places
-
-
-def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """Return the view of a row-major tensor's memory with these sizes and strides (in elements).
-
-    `storage_offset` counts from the start of the memory that the tensor shares with its base; the
-    default is where the tensor begins. Elements before or after the tensor's own are refused.
-
-    >>> import minigrad as torch
-    >>> torch.as_strided(torch.arange(5), (3, 2), (1, 1), 1)
-    tensor([[1, 2],
-            [2, 3],
-            [3, 4]])
-    """
-    begin = input.storage_offset()
-    offset = 0 if storage_offset is None else storage_offset - begin
-    if offset < 0:
-        raise RuntimeError(f"as_strided: storage_offset {storage_offset} lies before the tensor, "
-                           f"which begins at {begin}; take the view of its base instead")
-    return _as_strided(input, tuple(size), tuple(stride), offset)
-
-
-@op(value=lambda g, size, stride, offset: _as_strided(row_major(g), size, stride, offset))
-def add_strided(value: Any, shape: tuple[int, ...], size: Any, stride: Any, offset: int) -> Any:
-    """Return zeros of `shape` with `value` added at its places: the adjoint of `as_strided`."""
-    y = np.zeros(shape, value.dtype)
-    np.add.at(y.reshape(-1), _places(y, size, stride, offset).reshape(-1), value.reshape(-1))
     return y

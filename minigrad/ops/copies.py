@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .._check import integer, tensor
-from .arrange import as_strided, diagonal, unfold
+from .arrange import diagonal, unfold
 from .elementwise import clone
 from .join import split, split_with_sizes, unbind
 from .shape import squeeze, transpose, unsqueeze
 from .slicing import narrow, select
+from .strided import as_strided
 
 
 def _copy_of(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

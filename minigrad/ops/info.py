@@ -7,6 +7,7 @@ from typing import Any
 from .. import _check, engine
 from .._device import cpu
 from .._dtype import from_numpy, promote
+from ..storage import TypedStorage, UntypedStorage
 
 
 def is_tensor(obj: Any) -> bool:
@@ -21,7 +22,7 @@ def is_inference(input: Any) -> bool:
 
 def is_storage(obj: Any) -> bool:
     """Return True for a block of memory as `Tensor.untyped_storage` returns it."""
-    return type(obj).__name__ == "UntypedStorage"
+    return isinstance(obj, (UntypedStorage, TypedStorage))
 
 
 def numel(input: Any) -> int:

@@ -9,10 +9,11 @@ import numpy as np
 from .. import _check
 from ..engine import wrap
 from ._operands import with_out
-from .arrange import as_strided, diagonal
+from .arrange import diagonal
 from .elementwise import clone
 from .scatter_reduce import scatter_reduce
 from .slicing import select
+from .strided import as_strided
 
 
 def _into(copy: Any, view: Any, src: Any) -> Any:
@@ -77,8 +78,15 @@ def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any,
     tensor([[1., 0.],
             [0., 1.]])
     """
-    copy = clone(input)
-    return _into(copy, as_strided(copy, size, stride, storage_offset), src)
+    if input.is_contiguous() and not input.storage_offset():
+        copy = clone(input)
+        return _into(copy, as_strided(copy, size, stride, storage_offset), src)
+    begin, steps = input.storage_offset(), input.stride()  # a copy of the memory up to its end
+    length = max(begin + 1 + sum((n - 1) * s for n, s in zip(input.shape, steps, strict=True)), 0)
+    whole = clone(as_strided(input, (length,), (1,), 0))
+    start = begin if storage_offset is None else storage_offset
+    _into(whole, as_strided(whole, size, stride, start), src)
+    return as_strided(whole, input.shape, steps, begin)
 
 
 @with_out
