@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.attention import FEW
+
 Arguments = dict[str, Any]  # an op's arguments by name
 Formula = Callable[[Arguments, Any], int]  # of the arguments and the first result
 
@@ -37,8 +39,11 @@ def _recurrent(a: Arguments, y: Any) -> int:
 
 
 def _attention(a: Arguments, y: Any) -> int:
-    return _size(y) // y.shape[-1] * a["key"].shape[-2] * (
-        a["query"].shape[-1] + a["value"].shape[-1])
+    return _scores(a, y) * (a["query"].shape[-1] + a["value"].shape[-1])
+
+
+def _scores(a: Arguments, y: Any) -> int:
+    return _size(y) // y.shape[-1] * a["key"].shape[-2]
 
 
 def _norm(statistics: int) -> Formula:
@@ -158,8 +163,9 @@ AUXILIARY: dict[tuple[str, str], Formula] = {
     ("max_dim", "indices"): _bytes(lambda a, y: _size(y), "int64"),
     ("min_dim", "indices"): _bytes(lambda a, y: _size(y), "int64"),
     ("glu", "gate"): _bytes(lambda a, y: _size(y)),
-    ("attention", "weights"): _bytes(
-        lambda a, y: _size(y) // y.shape[-1] * a["key"].shape[-2]),
+    ("attention", "weights"): _bytes(lambda a, y: n if (n := _scores(a, y)) <= FEW else 0),
+    ("attention", "logs"): _bytes(
+        lambda a, y: _size(y) // y.shape[-1] if _scores(a, y) > FEW else 0),
     ("recurrent_layer", "run"): _bytes(_states),
     ("class_cross_entropy", "powers"): _bytes(_classes),
     ("class_cross_entropy", "sums"): _bytes(

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import engine
 from ..engine import op, wrap
+from ..kernels import attention as kernel
 from .choose import _where as where
 from .dropout import dropout
 from .linalg import matmul
@@ -20,11 +21,14 @@ from .softmax import softmax
 NAME = "scaled_dot_product_attention"
 
 
-def _weights(query: Any, key: Any, bias: Any, scale: float, dead: Any) -> Any:
+def _weights(query: Any, key: Any, bias: Any, scale: float, causal: bool, dead: Any) -> Any:
     """Return softmax(query key^T scale + bias), and zeros in rows that may attend to nothing."""
     scores = matmul(query * scale, transpose(key, -2, -1))
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
+    if causal:
+        seen = np.tri(*scores.shape[-2:], dtype=bool)
+        scores = where(wrap(seen, None), scores, -math.inf)
     if dead is None:
         return softmax(scores, -1)
     return where(dead, 0.0, softmax(where(dead, 0.0, scores), -1))
@@ -38,39 +42,21 @@ def _attention_name(query_shape: tuple[int, ...], key_shape: tuple[int, ...],
     return "MmBackward0" if flat else "UnsafeViewBackward0"
 
 
-@op(query=None, key=None, value=None, bias=None, smooth="weights", aux="dead",
-    reference=lambda query, key, value, bias, scale, dead: matmul(
-        _weights(query, key, bias, scale, dead), value),
+@op(query=None, key=None, value=None, bias=None, smooth="weights logs", aux="dead",
+    reference=lambda query, key, value, bias, scale, causal, dead: matmul(
+        _weights(query, key, bias, scale, causal, dead), value),
     shown=_attention_name)
-def _attention(query: Any, key: Any, value: Any, bias: Any, scale: float) -> Any:
-    weights = np.matmul(wide(query) * wide(query).dtype.type(scale), wide(key).swapaxes(-2, -1))
-    if bias is not None:
-        weights = weights + bias
-    top = np.maximum.reduce(weights, -1, keepdims=True, initial=-np.inf)
-    dead = top == -np.inf
-    dead = dead if dead.any() else None
-    weights -= top if dead is None else np.where(dead, 0, top).astype(top.dtype)
-    np.exp(weights, out=weights)
-    sums = np.add.reduce(weights, -1, keepdims=True)
-    weights /= sums if dead is None else np.where(dead, 1, sums).astype(sums.dtype)
-    return np.matmul(weights, wide(value)).astype(query.dtype, copy=False), dead, weights
+def _attention(query: Any, key: Any, value: Any, bias: Any, scale: float, causal: bool) -> Any:
+    y, dead, weights, logs = kernel.forward(wide(query), wide(key), wide(value), bias, scale,
+                                            causal)
+    return y.astype(query.dtype, copy=False), dead, weights, logs
 
 
 @_attention.fused
-def _(g: Any, query: Any, key: Any, value: Any, scale: float, weights: Any, needs: Any) -> Any:
-    # y = P v with P = softmax(S), S = q k^T scale + bias: dv = P^T g, dP = g v^T,
-    # dS = P (dP - sum(dP P)), dq = dS k scale, dk = dS^T q scale, dbias = dS
-    g = wide(g)
-    dv = np.matmul(weights.swapaxes(-2, -1), g) if needs[2] else None
-    if not (needs[0] or needs[1] or needs[3]):
-        return None, None, dv, None
-    ds = np.matmul(g, wide(value).swapaxes(-2, -1))
-    ds -= np.add.reduce(ds * weights, -1, keepdims=True)
-    ds *= weights
-    scale = weights.dtype.type(scale)
-    dq = np.matmul(ds, wide(key)) * scale if needs[0] else None
-    dk = np.matmul(ds.swapaxes(-2, -1), wide(query)) * scale if needs[1] else None
-    return dq, dk, dv, ds if needs[3] else None
+def _(g: Any, query: Any, key: Any, value: Any, bias: Any, scale: float, causal: bool, y: Any,
+      weights: Any, logs: Any, needs: Any) -> Any:
+    return kernel.backward(wide(g), wide(query), wide(key), wide(value), bias, scale, causal,
+                           wide(y), weights, logs, needs)
 
 
 def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None,
@@ -98,12 +84,13 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     _check(query, key, value, attn_mask, dropout_p)
     if enable_gqa:
         key, value = _repeat_heads(query, key, value)
-    bias = _bias(query, key, attn_mask, is_causal)
+    bias = _bias(query, attn_mask)
     _check_batch(query, key, value, bias)
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     if dropout_p == 0:
-        return _attention(query, key, value, bias, scale)
-    weights = _weights(query, key, bias, scale, _dead(bias))
+        return _attention(query, key, value, bias, scale, bool(is_causal))
+    dead = _dead(bias, is_causal, query.shape[-2], key.shape[-2])
+    weights = _weights(query, key, bias, scale, is_causal, dead)
     return matmul(dropout(weights, dropout_p, True, generator=generator), value)
 
 
@@ -116,11 +103,14 @@ class Bias:
         raise NotImplementedError(f"{type(self).__name__} does not say how to attend")
 
 
-def _dead(bias: Any) -> Any:
+def _dead(bias: Any, causal: bool, rows: int, columns: int) -> Any:
     """Return the rows in which every key is forbidden, or None."""
     if bias is None:
         return None
-    dead = np.all(bias._data == -np.inf, -1, keepdims=True)
+    forbidden = bias._data == -np.inf
+    if causal:
+        forbidden = forbidden | ~np.tri(rows, columns, dtype=bool)
+    dead = np.all(forbidden, -1, keepdims=True)
     return wrap(dead, None) if dead.any() else None
 
 
@@ -182,12 +172,8 @@ def _repeat_heads(query: Any, key: Any, value: Any) -> tuple[Any, Any]:
             repeat_interleave(value, heads // of_value, -3))
 
 
-def _bias(query: Any, key: Any, mask: Any, is_causal: bool) -> Any:
+def _bias(query: Any, mask: Any) -> Any:
     """Return what is added to the scores: a tensor, or None."""
     if mask is not None and mask._data.dtype.kind == "b":
-        mask = wrap(np.where(mask._data, 0, -np.inf).astype(query._data.dtype), None)
-    if not is_causal:
-        return mask
-    kept = np.tri(query.shape[-2], key.shape[-2], dtype=bool)
-    causal = wrap(np.where(kept, 0, -np.inf).astype(query._data.dtype), None)
-    return causal if mask is None else mask + causal
+        return wrap(np.where(mask._data, 0, -np.inf).astype(query._data.dtype), None)
+    return mask
