@@ -1,9 +1,11 @@
 """Measure minigrad and, where it is installed, torch: training steps, ops, layers, imports.
 
-    python -m benchmarks                                  everything, about ten minutes
+    python -m benchmarks                                  everything, about half an hour
     python -m benchmarks --quick                          everything once, to see it run
     python -m benchmarks --only small medium import       what docs/performance.md is about
     python -m benchmarks --only conv_bn_relu mlp_micro    single cases (any part of their name)
+    python -m benchmarks --only scaling --plot DIR        growth with batch, width, depth, length
+    python -m benchmarks --only frameworks                beside MyGrad, autograd, jax, tinygrad
     python -m benchmarks --only drawing                   recording, folding, drawing graphs
     python -m benchmarks --only gradient-checks           planted errors: which tool finds them
     python -m benchmarks --json out.json --markdown       results to a file, tables as Markdown
@@ -24,7 +26,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import drawing, gradient_bars, gradient_checks, report
+from benchmarks import drawing, frameworks, gradient_bars, gradient_checks, plot, report, scaling
 from benchmarks.measure import QUICK, Settings, summarise
 from benchmarks.worker import SUITES, sides, torch_installed
 
@@ -88,6 +90,20 @@ def measure_memory(suite: str, name: str, settings: Settings) -> dict:
     return found
 
 
+def measure_frameworks(settings: Settings) -> dict[str, dict]:
+    """Return {net: {framework: its times and minigrad's}} for the frameworks installed here."""
+    results: dict[str, dict] = {}
+    for net in frameworks.NETS:
+        results[net] = {}
+        for other in frameworks.installed():
+            say(f"frameworks: {net}, {other}")
+            job = {"do": "frameworks", "net": net, "other": other,
+                   "settings": dataclasses.asdict(settings)}
+            run = run_worker(job)
+            results[net][other] = run if "error" in run else summarise([run])
+    return results
+
+
 def measure_imports(settings: Settings) -> dict[str, float]:
     """Return {module: median seconds of its import}, each in fresh processes, taking turns.
 
@@ -117,11 +133,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], metavar="WHAT",
-                        help=f"{', '.join(SUITES)}, import, drawing, gradient-checks, "
-                             f"or parts of names")
+                        help=f"{', '.join(SUITES)}, import, frameworks, drawing, "
+                             f"gradient-checks, or parts of names")
     parser.add_argument("--quick", action="store_true", help="shortest run: for crashes only")
     parser.add_argument("--processes", type=int, help="fresh processes per case (default 3)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all results here")
+    parser.add_argument("--plot", type=Path, metavar="DIR",
+                        help="draw what was measured into this folder (needs Matplotlib)")
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
     return parser.parse_args()
 
@@ -146,10 +164,20 @@ def main() -> int:
             print(report.suite_table(results[suite], args.markdown))
             failures += [(name, result["error"]) for name, result in results[suite].items()
                          if "error" in result]
+            if suite == "scaling":
+                print("\n" + report.table(scaling.slope_rows(results[suite]), args.markdown))
     if not args.only or "import" in args.only:
         results["import"] = measure_imports(settings)
         print(heading.format("Import, median of fresh processes"))
         print(report.import_table(results["import"], args.markdown))
+    if not args.only or "frameworks" in args.only:
+        results["frameworks"] = measure_frameworks(settings)
+        print(heading.format("An MLP in other frameworks, wall-clock time of a step"))
+        rows = frameworks.rows(results["frameworks"], report.duration)
+        print(report.table(rows, args.markdown) if len(rows) > 1 else "none is installed here")
+        failures += [(f"{net}, {name}", result["error"])
+                     for net, by_name in results["frameworks"].items()
+                     for name, result in by_name.items() if "error" in result]
     if not args.only or "drawing" in args.only:
         results["drawing"] = drawing.measure_all(args.quick)
         print(heading.format("Drawing graphs, wall-clock time in a fresh process each"))
@@ -163,6 +191,9 @@ def main() -> int:
         print(gradient_bars.text_of(results["gradient-bars"], args.markdown))
         failures += [(name, result["error"]) for name, result in
                      results["gradient-checks"].items() if result and "error" in result]
+    if args.plot:
+        for path in plot.save(results, args.plot):
+            say(f"drawn: {path}")
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")
     for name, error in failures:

@@ -13,6 +13,7 @@ TITLES = {
     "medium": "Training steps of medium nets",
     "ops": "Single ops",
     "shapes": "Layers at shapes from real nets",
+    "scaling": "Growth with the size: training steps, and attention",
 }
 
 

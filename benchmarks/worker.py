@@ -1,7 +1,8 @@
 """Run in a fresh process for `python -m benchmarks`: read a job as JSON, print its result.
 
 Jobs: {"do": "time", "suite", "names", "settings"} times the cases interleaved on all sides;
-{"do": "memory", "suite", "name", "side"} runs one case on one side and prints the memory.
+{"do": "memory", "suite", "name", "side"} runs one case on one side and prints the memory;
+{"do": "frameworks", "net", "other", "settings"} times an MLP in minigrad and in another framework.
 """
 
 import importlib
@@ -12,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from benchmarks import ops, shapes, workloads
+from benchmarks import frameworks, ops, scaling, shapes, workloads
 from benchmarks.measure import SIDES, Case, Settings, interleave
 
 SUITES = {
@@ -20,6 +21,7 @@ SUITES = {
     "medium": workloads.MEDIUM,
     "ops": ops.CASES,
     "shapes": shapes.CASES,
+    "scaling": scaling.CASES,
 }
 
 
@@ -69,6 +71,12 @@ def time_cases(job: dict) -> dict:
     return found
 
 
+def time_frameworks(job: dict) -> dict:
+    """Return what interleave() returns for minigrad and the other framework."""
+    calls = frameworks.calls(job["net"], job["other"])
+    return interleave(calls, lambda side: None, Settings(**job["settings"]))
+
+
 def memory_of_case(job: dict) -> dict:
     """Return the bytes by which the process grew at its peak while running five steps.
 
@@ -113,4 +121,5 @@ def status(key: str) -> int:
 
 if __name__ == "__main__":
     job = json.loads(sys.stdin.read())
-    print(json.dumps({"time": time_cases, "memory": memory_of_case}[job["do"]](job)))
+    jobs = {"time": time_cases, "memory": memory_of_case, "frameworks": time_frameworks}
+    print(json.dumps(jobs[job["do"]](job)))

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import measure, report, worker
+from benchmarks import frameworks, measure, plot, report, scaling, worker
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -116,3 +117,55 @@ def test_the_drawing_benchmark_prints_its_table():
     assert done.returncode == 0, done.stderr
     assert "irregular 500" in done.stdout
     assert "together" in done.stdout
+
+
+def test_the_slope_is_the_exponent_of_growth_over_the_larger_sizes():
+    points = [(1, 5.0), (4, 5.0), (16, 0.5 * 16**1.5), (64, 0.5 * 64**1.5), (256, 0.5 * 256**1.5)]
+    assert scaling.slope(points[2:]) == pytest.approx(1.5)
+    assert scaling.slope([(1, 5.0), *points[1:]]) < 1.5  # its larger half begins at size 4
+    results = {f"batch {n}": {"seconds": {"minigrad": n**2.0}} for n in (1, 4, 16)}
+    results["tokens 16"] = {"seconds": {"minigrad": 1.0}}
+    assert scaling.slope_rows(results)[1:] == [["batch: MLP 64-128-128-10, SGD", "2.00"]]
+
+
+def test_growth_and_ratios_are_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    sides = dict.fromkeys(measure.SIDES, 1.0)
+    results = {
+        "scaling": {name: {"seconds": sides} for name in list(scaling.POINTS)[:9]},
+        "small": {"mlp_tiny": {"ratio": 0.3, "spread": [0.2, 0.4], "about": "MLP", "memory": {}}},
+        "ops": {"add": {"seconds": sides}},  # without torch there is no ratio to draw
+    }
+    paths = plot.save(results, tmp_path / "plots")
+    assert [path.name for path in paths] == ["small.png", "scaling.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+@pytest.mark.parametrize("name", [name for name in scaling.POINTS
+                                  if scaling.POINTS[name].size <= 64])
+def test_every_series_runs_in_minigrad(name):
+    case = worker.find("scaling", name)
+    result = case.make(worker.namespace("minigrad"))()
+    assert result is None or np.isfinite(result.item())
+
+
+@pytest.mark.parametrize("net", frameworks.NETS)
+def test_the_mlp_of_the_framework_table_descends(net):
+    step = frameworks.minigrad(*frameworks.problem(*frameworks.NETS[net]))
+    losses = [step().item() for _ in range(5)]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_frameworks_that_disagree_are_refused(monkeypatch):
+    net = next(iter(frameworks.NETS))
+    monkeypatch.setitem(frameworks.OTHERS, "same", ("", frameworks.minigrad))
+    assert set(frameworks.calls(net, "same")) == {"minigrad", "same"}
+    monkeypatch.setitem(frameworks.OTHERS, "wrong", ("", lambda *problem: lambda: 1e9))
+    with pytest.raises(ArithmeticError, match="losses differ"):
+        frameworks.calls(net, "wrong")
+
+
+def test_the_framework_table_names_ratio_and_failure():
+    results = {"net": {"a": {"seconds": {"minigrad": 1e-4, "a": 2e-4}}, "b": {"error": "x"}}}
+    assert frameworks.rows(results, report.duration)[1:] == [
+        ["net", "a", "200 us", "100 us", "0.50"], ["net", "b", "failed", "-", "-"]]
