@@ -34,7 +34,7 @@ from .anomaly import anomaly
 from .declare import F, Op
 from .modes import state
 from .nodes import GradFn, Leaf, Slot, numbers, run_hooks, wrap
-from .versions import InferenceStorage, Intercepted, changed_in_place, storage_of
+from .versions import InferenceStorage, Intercepted, changed_in_place, note_saved, storage_of
 from .walk import edges, leading_to
 
 ndarray = np.ndarray
@@ -157,7 +157,9 @@ def apply(op: Op, args: Sequence[Any]) -> Any:
         storage = storage_of(out)
         node.versions.append(("y", storage, storage.count))
     if op.also:
-        return (out, *(result(op, args, a, None) for a in aux[: len(op.also)]))
+        more = [result(op, args, a, None) for a in aux[: len(op.also)]]
+        note_saved(node, op.also, more)
+        return (out, *more)
     return out
 
 

@@ -55,6 +55,14 @@ def storage_of(tensor: Any) -> Storage:
     return storage
 
 
+def note_saved(node: Any, names: Any, tensors: Any) -> None:
+    """Note the versions of auxiliary results that a node saved and callers may write into."""
+    for name, tensor in zip(names, tensors, strict=True):
+        if node is not None and name in node.plan.names:
+            storage = storage_of(tensor)
+            node.versions.append((name, storage, storage.count))
+
+
 def changed_in_place(node: Any, name: str, storage: Storage, saved: int) -> RuntimeError:
     """Build the error for a saved value that was overwritten before backward could use it."""
     shape = list(node.shape) if name in ("y", "result") else None
