@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._device import check_memory_format, contiguous_format, strided, to_device
+from ._device import check_memory_format, preserve_format, strided, to_device
 from ._dtype import to_dtype
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -193,12 +193,12 @@ def place(layout: Any, device: Any, pin_memory: bool) -> None:
                            "CPU only; leave it out")
 
 
-def row_major(memory_format: Any) -> bool:
-    """Tell whether a memory format asks for row-major memory (None and preserve_format do not)."""
+def asked_format(memory_format: Any) -> Any:
+    """Return the memory format that is asked for: None for None and preserve_format."""
     if memory_format is None:
-        return False
+        return None
     check_memory_format(memory_format)
-    return memory_format is contiguous_format
+    return None if memory_format is preserve_format else memory_format
 
 
 def dtype(value: Any, function: str) -> Any:

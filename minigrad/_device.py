@@ -1,4 +1,4 @@
-"""`device`, `layout` and `memory_format`: the CPU and dense row-major tensors are all there is.
+"""`device`, `layout` and `memory_format`: the CPU and dense tensors are all there is.
 
 The objects exist so that programs written for PyTorch run; asking for anything else is an error.
 """
@@ -102,7 +102,7 @@ class layout(_Named):
 
 
 class memory_format(_Named):
-    """Name an order of dimensions in memory: `contiguous_format` or `preserve_format`."""
+    """Name an order of dimensions in memory, such as `contiguous_format` or `channels_last`."""
 
 
 strided = layout("strided")
@@ -113,11 +113,6 @@ channels_last_3d = memory_format("channels_last_3d")
 
 
 def check_memory_format(value: memory_format) -> None:
-    """Raise TypeError for a non-format and RuntimeError for formats that are not row-major."""
+    """Raise TypeError for a non-format."""
     if not isinstance(value, memory_format):
         raise TypeError(f"memory_format: expected a torch.memory_format, got {value!r}")
-    if value in (channels_last, channels_last_3d):
-        raise RuntimeError(
-            f"memory_format: {value!r} is not supported; use torch.contiguous_format or "
-            f"torch.preserve_format (results do not depend on the format)"
-        )

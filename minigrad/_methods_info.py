@@ -9,11 +9,11 @@ import numpy as np
 
 from . import _dtype, storage
 from ._check import dim as check_dim
-from ._check import row_major, tensor
-from ._device import preserve_format
+from ._check import tensor
+from ._device import check_memory_format, preserve_format
 from .engine import wrap
+from .kernels.layout import has_format
 from .ops import convert, create, shape
-from .reshaping import alias
 
 
 class InfoMethods:
@@ -55,7 +55,7 @@ class InfoMethods:
         """Return the bytes of one element."""
         return self._data.itemsize  # type: ignore[no-any-return]
 
-    itemsize = property(element_size, doc="The bytes of one element.")
+    itemsize = property(lambda self: self._data.itemsize, doc="The bytes of one element.")
     nbytes = property(lambda self: self._data.size * self._data.itemsize,
                       doc="The bytes of all elements.")
 
@@ -64,9 +64,10 @@ class InfoMethods:
         return self._data.ctypes.data  # type: ignore[no-any-return]
 
     def is_contiguous(self, *, memory_format: Any = None) -> bool:
-        """Return True if the memory is row-major without gaps."""
+        """Return True if the memory is row-major (or of another format) without gaps."""
         if memory_format is not None:
-            row_major(memory_format)
+            check_memory_format(memory_format)
+            return has_format(self._data, memory_format)
         return self._data.flags.c_contiguous  # type: ignore[no-any-return]
 
     def is_floating_point(self) -> bool:
@@ -145,18 +146,6 @@ class InfoMethods:
         if self._node is not None:
             self._node.dtype = kind or self._data.dtype
 
-    def as_subclass(self, cls: Any) -> Any:
-        """Return the same memory and history as an instance of a subclass of Tensor.
-
-        TypeError for a class that is none.
-        """
-        if not (isinstance(cls, type) and issubclass(cls, InfoMethods)):
-            raise TypeError(f"Creating a Tensor subclass from a class that does not inherit from "
-                            f"Tensor is not possible: got {cls!r}")
-        made: Any = alias(self)
-        made.__class__ = cls
-        return made
-
     # ---- transposed
     @property
     def T(self) -> Any:
@@ -201,12 +190,11 @@ class InfoMethods:
                                              self.requires_grad, {})
             if self.grad is not None:
                 made.grad = self.grad.__deepcopy__(memo)
-            made.__dict__.update({k: v for k, v in vars(self).items() if k[0] != "_"})
+            made.__dict__.update(_kept(self))
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        kept = {k: v for k, v in vars(self).items() if k[0] != "_"}
-        return _rebuild, (type(self), self._data, self.requires_grad, kept)
+        return _rebuild, (type(self), self._data, self.requires_grad, _kept(self))
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return create.from_numpy(np.asarray(array))
@@ -266,6 +254,11 @@ class InfoMethods:
     def cpu(self) -> Any:
         """Return the tensor itself: it is on the CPU."""
         return self
+
+
+def _kept(tensor: Any) -> dict[str, Any]:
+    """Return the attributes that a user set, and whether a subclass is a parameter."""
+    return {k: v for k, v in vars(tensor).items() if k[0] != "_" or k == "_is_param"}
 
 
 def _rebuild(kind: type, array: Any, requires_grad: bool, kept: dict[str, Any]) -> Any:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ._absent import OF_TENSORS, Absent
-from ._check import integer, sizes, tensor
+from ._check import asked_format, integer, sizes, tensor
+from ._device import contiguous_format, preserve_format
 from ._methods import _inplace
 from .engine import wrap
+from .kernels.layout import stride_of, suggested
 from .ops import copies, distance, draws, floats, histogram, inner, into, masked
 from .storage import TypedStorage, UntypedStorage, memory, origin, window
 from .storage import offset as storage_offset
@@ -152,12 +154,17 @@ class RareMethods:
             raise RuntimeError("cannot resize variables that require grad; use reshape() or "
                                "detach() it first")
         shape = tuple(integer(n, "size") for n in sizes(args))
+        asked = asked_format(memory_format) or contiguous_format
+        if memory_format is preserve_format:
+            raise RuntimeError("resize_: unsupported memory format Preserve; see resize_as_")
         if shape == self._data.shape:
+            if memory_format is not None:
+                self.set_(self, 0, shape, stride_of(shape, asked))
             return self
         array, self._origin = self._data, origin(self)
         block = memory(self._origin)
         begin, count = storage_offset(self) * array.itemsize, int(np.prod(shape, dtype=np.int64))
-        steps = [int(np.prod(shape[k + 1:], dtype=np.int64)) for k in range(len(shape))]
+        steps = stride_of(shape, asked)
         if begin + count * array.itemsize > block.size:
             grown = np.zeros(begin + count * array.itemsize, np.uint8)
             grown[:block.size] = block
@@ -168,7 +175,10 @@ class RareMethods:
 
     def resize_as_(self, the_template: Any, *, memory_format: Any = None) -> Any:
         """Give the tensor the shape of another one, in place: see `resize_`."""
-        return self.resize_(*tensor(the_template, "resize_as_", "the_template").shape)
+        template = tensor(the_template, "resize_as_", "the_template")._data
+        if memory_format is preserve_format:
+            memory_format = suggested(template)
+        return self.resize_(*template.shape, memory_format=memory_format)
 
     def set_(self, source: Any = None, storage_offset: int = 0, size: Any = None,
              stride: Any = None) -> Any:
@@ -189,8 +199,7 @@ class RareMethods:
                                f"{source.dtype}; convert with .to()")
         shown = source.detach()
         if size is not None:
-            steps = stride or [int(np.prod(size[k + 1:], dtype=np.int64))
-                               for k in range(len(size))]
+            steps = stride or stride_of(size, contiguous_format)
             shown = shown.as_strided(size, steps, shown.storage_offset() + storage_offset)
         self._data, self._storage, self._origin = shown._data, storage_of(shown), origin(shown)
         return self

@@ -10,9 +10,9 @@ from .. import _check, _dtype, engine
 from .._check import broadcast_error
 from .._device import device as device_type
 from ..engine import op
+from ..kernels.layout import has_format, suggested
 from .create import TensorType
-from .elementwise import cast
-from .shape import row_major
+from .elementwise import cast, clone
 
 ndarray = np.ndarray
 
@@ -58,8 +58,12 @@ def to(input: Any, *args: Any, device: Any = None, dtype: Any = None, non_blocki
         copy = rest[1]
     _check.place(None, device, False)
     kind = input._data.dtype if dtype is None else _check.dtype(dtype, "to").numpy
-    if _check.row_major(memory_format) and not input._data.flags.c_contiguous:
-        return as_type(row_major(input), kind)
+    asked = _check.asked_format(memory_format)
+    if asked is not None and (copy or kind != input._data.dtype or asked is not suggested(
+            input._data)):
+        made = as_type(input, kind)
+        fits = made is not input and has_format(made._data, asked)
+        return made if fits else clone(made, memory_format=asked)
     return as_type(input, kind, copy)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from .. import _check
 from .._check import broadcast_error
 from ..engine import op
+from ..kernels.layout import copied
 from ._operands import arrays, as_dtype, floating, kind_of, no_bools, pair
 from .choose import (
     _where,
@@ -354,9 +355,10 @@ def sigmoid(input: Any) -> Any:
 def clone(input: Any, *, memory_format: Any = None) -> Any:
     """Return a copy with the same values, dtype and place in the graph.
 
-    `memory_format=torch.contiguous_format` makes it row-major; otherwise it keeps its strides.
+    It keeps its strides unless a `memory_format` is asked for, such as torch.contiguous_format.
     """
-    return input.copy(order="C" if _check.row_major(memory_format) else "K")
+    asked = _check.asked_format(memory_format)
+    return input.copy(order="K") if asked is None else copied(input, asked)
 
 
 @op(input=lambda g: g, shown="ToCopyBackward0")

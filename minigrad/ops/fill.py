@@ -11,6 +11,7 @@ import numpy as np
 from .. import _check
 from .._dtype import bool_, from_numpy, get_default_dtype, int64, to_dtype
 from ..engine import wrap
+from ..kernels.layout import empty as layout_of
 from ..views import wrote
 
 ndarray = np.ndarray
@@ -61,8 +62,10 @@ def _like(input: Any, name: str, dtype: Any) -> tuple[ndarray, np.dtype[Any]]:
     return array, array.dtype if dtype is None else to_dtype(dtype).numpy
 
 
-def _order(memory_format: Any) -> Any:
-    return "C" if _check.row_major(memory_format) else "K"
+def unset_like(array: ndarray, dtype: Any, memory_format: Any) -> ndarray:
+    """Return an unset array like another one, in its layout unless a format is asked for."""
+    asked = _check.asked_format(memory_format)
+    return np.empty_like(array, dtype) if asked is None else layout_of(array.shape, dtype, asked)
 
 
 # ------------------------------------------------------------------------------------- one value
@@ -70,9 +73,12 @@ def empty(*args: Any, size: Any = None, out: Any = None, dtype: Any = None, layo
           device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
           memory_format: Any = None) -> Any:
     """Return a tensor whose values are not set."""
-    if memory_format is not None:
-        _check.row_major(memory_format)
-    array = np.empty(_sized("empty", args, size), numpy_dtype(dtype, out))
+    asked = _check.asked_format(memory_format)
+    if memory_format is not None and asked is None:
+        raise RuntimeError("empty: there is no format to preserve; torch.preserve_format is for "
+                           "empty_like")
+    shape, kind = _sized("empty", args, size), numpy_dtype(dtype, out)
+    array = np.empty(shape, kind) if asked is None else layout_of(shape, kind, asked)
     return finish(array, layout, device, pin_memory, requires_grad, out)
 
 
@@ -138,8 +144,9 @@ def zeros_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any
                memory_format: Any = None) -> Any:
     """Return zeros of another tensor's shape, and of its dtype unless one is given."""
     array, kind = _like(input, "zeros_like", dtype)
-    return finish(np.zeros_like(array, kind, _order(memory_format)), layout, device, pin_memory,
-                  requires_grad)
+    made = unset_like(array, kind, memory_format)
+    made.fill(0)
+    return finish(made, layout, device, pin_memory, requires_grad)
 
 
 def ones_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -147,8 +154,9 @@ def ones_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any 
               memory_format: Any = None) -> Any:
     """Return ones of another tensor's shape, and of its dtype unless one is given."""
     array, kind = _like(input, "ones_like", dtype)
-    return finish(np.ones_like(array, kind, _order(memory_format)), layout, device, pin_memory,
-                  requires_grad)
+    made = unset_like(array, kind, memory_format)
+    made.fill(1)
+    return finish(made, layout, device, pin_memory, requires_grad)
 
 
 def empty_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -156,7 +164,7 @@ def empty_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any
                memory_format: Any = None) -> Any:
     """Return an unset tensor of another tensor's shape, and of its dtype unless one is given."""
     array, kind = _like(input, "empty_like", dtype)
-    return finish(np.empty_like(array, kind, _order(memory_format)), layout, device, pin_memory,
+    return finish(unset_like(array, kind, memory_format), layout, device, pin_memory,
                   requires_grad)
 
 
@@ -170,7 +178,7 @@ def full_like(input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = N
     tensor([7., 7.])
     """
     array, kind = _like(input, "full_like", dtype)
-    made = np.empty_like(array, kind, _order(memory_format))
+    made = unset_like(array, kind, memory_format)
     made[...] = _filled((), _value(fill_value), kind)
     return finish(made, layout, device, pin_memory, requires_grad)
 

@@ -14,7 +14,7 @@ from .._dtype import int64, to_dtype
 from ..engine import op, wrap
 from ..views import inplace
 from .convert import fill
-from .fill import finish, numpy_dtype
+from .fill import finish, numpy_dtype, unset_like
 
 ndarray = np.ndarray
 
@@ -118,21 +118,30 @@ def _like(name: str, input: Any, dtype: Any) -> tuple[tuple[int, ...], np.dtype[
     return array.shape, array.dtype if dtype is None else to_dtype(dtype).numpy
 
 
+def _laid_out(values: ndarray, input: Any, memory_format: Any) -> ndarray:
+    """Return random values in the layout of another tensor unless a format is asked for."""
+    if _check.asked_format(memory_format) is None and input._data.flags.c_contiguous:
+        return values
+    made = unset_like(input._data, values.dtype, memory_format)
+    made[...] = values
+    return made
+
+
 def rand_like(input: Any, *, generator: Any = None, dtype: Any = None, layout: Any = None,
               device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Any:
     """Return uniform numbers from [0, 1) in another tensor's shape and dtype."""
-    _check.row_major(memory_format)
     shape, kind = _like("rand_like", input, dtype)
     array = _random.uniform(shape, _float_kind("rand_like", kind), generator)
+    array = _laid_out(array, input, memory_format)
     return finish(array, layout, device, False, requires_grad)
 
 
 def randn_like(input: Any, *, generator: Any = None, dtype: Any = None, layout: Any = None,
                device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Any:
     """Return standard normal numbers in another tensor's shape and dtype."""
-    _check.row_major(memory_format)
     shape, kind = _like("randn_like", input, dtype)
     array = _random.normal(shape, _float_kind("randn_like", kind), generator)
+    array = _laid_out(array, input, memory_format)
     return finish(array, layout, device, False, requires_grad)
 
 
@@ -140,14 +149,14 @@ def randint_like(input: Any, *args: Any, low: Any = None, high: Any = None, gene
                  dtype: Any = None, layout: Any = None, device: Any = None,
                  requires_grad: bool = False, memory_format: Any = None) -> Any:
     """Return integers from [low, high) (or from [0, high)) in another tensor's shape and dtype."""
-    _check.row_major(memory_format)
     if len(args) == 2:
         low, high = args
     elif args:
         high = args[0]
     shape, kind = _like("randint_like", input, dtype)
     first, last = _bounds("randint_like", 0 if low is None else low, high)
-    return finish(_integers(first, last, shape, kind, generator), layout, device, False,
+    array = _laid_out(_integers(first, last, shape, kind, generator), input, memory_format)
+    return finish(array, layout, device, False,
                   requires_grad)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import _check
+from .._device import contiguous_format, preserve_format
 from .._dtype import Size
 from ..engine import op
+from ..kernels.layout import has_format
 from ..modes import state
 
 ndarray = np.ndarray
@@ -150,10 +152,18 @@ def row_major(input: Any) -> Any:
 
 
 def contiguous(input: Any, *, memory_format: Any = None) -> Any:
-    """Return the tensor itself if its memory is row-major, else a row-major copy."""
-    if memory_format is not None:
-        _check.row_major(memory_format)
+    """Return the tensor itself if its memory is row-major, else a row-major copy.
+
+    `memory_format=torch.channels_last` asks for the channels, dimension 1 of 4, to lie together.
+    """
     array = _check.tensor(input, "contiguous")._data
+    if memory_format is not None and _check.asked_format(memory_format) is not contiguous_format:
+        if memory_format is preserve_format and not array.flags.c_contiguous:
+            raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+        from .elementwise import clone
+
+        same = has_format(array, memory_format)
+        return input if same else clone(input, memory_format=memory_format)
     return input if array.flags.c_contiguous else row_major(input)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _random
 from .._check import sizes
-from .._device import check_memory_format, to_device
+from .._device import to_device
 from .._dtype import dtype as DType
 from .._dtype import to_dtype
 from ..engine import wrap
@@ -39,8 +39,6 @@ def make_tensor(*shape: Any, dtype: DType, device: Any, low: float | None = None
         raise ValueError(f"The parameters `noncontiguous` and `memory_format` are mutually "
                          f"exclusive, but got noncontiguous={noncontiguous} and "
                          f"memory_format={memory_format}")
-    if memory_format is not None:
-        check_memory_format(memory_format)
     if requires_grad and numpy_dtype.kind != "f":
         raise ValueError(f"`requires_grad=True` is not supported for boolean and integral dtypes, "
                          f"but got dtype={dtype}")
@@ -53,6 +51,8 @@ def make_tensor(*shape: Any, dtype: DType, device: Any, low: float | None = None
         wide[..., ::2] = values
         values = wide[..., ::2]
     made = wrap(values, None)
+    if memory_format is not None:
+        made = made.clone(memory_format=memory_format)
     return made.requires_grad_() if requires_grad else made
 
 

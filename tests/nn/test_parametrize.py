@@ -246,10 +246,19 @@ def test_skip_init_draws_nothing():
 
 
 def test_memory_formats():
-    net = nn.Conv2d(1, 1, 1)
-    assert utils.convert_conv2d_weight_memory_format(net, torch.contiguous_format) is net
-    with pytest.raises(RuntimeError, match="not supported"):
-        utils.convert_conv3d_weight_memory_format(net, torch.channels_last)
+    net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ConvTranspose2d(4, 2, 3), nn.Conv3d(2, 4, 3))
+    x = torch.randn(1, 2, 5, 5)
+    y = net[:2](x)
+    assert utils.convert_conv2d_weight_memory_format(net, torch.channels_last) is net
+    assert [layer.weight.is_contiguous(memory_format=torch.channels_last) for layer in net] == [
+        True, True, False]
+    assert torch.equal(net[:2](x), y)
+    utils.convert_conv3d_weight_memory_format(net, torch.channels_last_3d)
+    assert net[2].weight.stride() == (54, 1, 18, 6, 2)
+    with pytest.raises(RuntimeError, match="rank 5"):
+        utils.convert_conv2d_weight_memory_format(net, torch.channels_last_3d)
+    with pytest.raises(TypeError, match="memory_format"):
+        utils.convert_conv3d_weight_memory_format(net, "channels_last")
 
 
 def test_fusion_refuses_training_and_other_sizes():

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from ... import _dtype
-from ..._device import check_memory_format, device, memory_format, to_device
+from ..._check import asked_format
+from ..._device import device, memory_format, to_device
 from ...modes import no_grad
 from ...ops.fill import empty_like
 from ...tensor import Tensor
@@ -53,15 +54,22 @@ class Convert(Tree):
         """Convert floating point parameters and buffers to a dtype, in place.
 
         Args: a dtype, a device ('cpu' is the only one), both, or a tensor to take the dtype from;
-        `non_blocking` and `memory_format` as in PyTorch. TypeError for integer dtypes.
+        `non_blocking`; `memory_format` of parameters and buffers with 4 or 5 dimensions. TypeError
+        for integer dtypes.
         """
-        target = _target(*args, **kwargs)
-        if target is None:
+        target, asked = _target(*args, **kwargs)
+        if target is None and asked is None:
             return self
-        if not target.is_floating_point:
+        if target is not None and not target.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired "
                             f"dtype={target}")
-        return self._apply(lambda t: t.to(target) if t.is_floating_point() else t)
+
+        def convert(t: Tensor) -> Tensor:
+            dtype = target if t.is_floating_point() else None
+            found: Tensor = t.to(dtype=dtype, memory_format=asked if t.dim() in (4, 5) else None)
+            return found
+
+        return self._apply(convert)
 
     def to_empty(self: M, *, device: device | str | None, recurse: bool = True) -> M:
         """Replace all parameters and buffers by uninitialised memory of the same shapes.
@@ -203,7 +211,7 @@ def _absent(what: str) -> AssertionError:
 
 def _target(*args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False,
             memory_format: memory_format | None = None) -> Any:
-    """Return the dtype that the arguments of `to` ask for, None for no change."""
+    """Return the dtype and memory format that the arguments of `to` ask for, None for no change."""
     for arg in args:
         if isinstance(arg, Tensor):
             dtype = arg.dtype
@@ -212,6 +220,4 @@ def _target(*args: Any, device: Any = None, dtype: Any = None, non_blocking: boo
         elif arg is not None and not isinstance(arg, bool):
             device = arg
     to_device(device)
-    if memory_format is not None:
-        check_memory_format(memory_format)
-    return dtype
+    return dtype, asked_format(memory_format)
