@@ -7,6 +7,7 @@ which completes arguments, and the first use of an op with a new set of inputs t
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -18,8 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Plan:
     """What one op keeps, and which rules it runs, when a given set of inputs needs gradients."""
 
-    __slots__ = ("direct", "fetch", "freed", "names", "needs", "positions", "rules", "shapes",
-                 "sources", "tensors", "wanted", "y")
+    __slots__ = ("direct", "fetch", "freed", "inputs_only", "names", "needs", "positions", "rules",
+                 "shapes", "sources", "tensors", "wanted", "y")
 
     def __init__(self, op: Op, mask: int) -> None:
         self.positions = [i for i in op.inputs if mask >> i & 1]
@@ -37,18 +38,29 @@ class Plan:
         self.direct = [places[name] for name in direct]
         self.shapes = [op.names.index(name.removesuffix("_shape")) for name in shapes]
         self.y = direct.index("y") if "y" in direct else None
+        self.inputs_only = all(i < end for i in self.direct)
         # which saved values are inputs (their versions are checked), and where to tie them again
         self.tensors = [i for i in self.direct if i in op.inputs]
         self.sources = [i if i < end else -1 if i == end else None for i in self.direct]
-        self.rules = []
+        # each rule with the place of the one saved value that it takes, or what gets several
+        self.rules: list[tuple[Callable[..., Any], int | None, Any]] = []
         for i in self.positions:
             if op.backward is None:
                 rule, used = op.rules[i]
-                self.rules.append((rule, [self.names.index(name) for name in used]))
+                at = [self.names.index(name) for name in used]
+                self.rules.append((rule, at[0] if len(at) == 1 else None,
+                                   picker(at) if len(at) > 1 or op.variadic else None))
         # what backward frees; an op that keeps only shapes and options can go back any time
         self.freed = [k for k, i in enumerate(self.direct)
                       if (i in op.inputs or i >= end) and self.names[k] not in op.shown_names]
-        self.fetch = [self.names.index(name) for name in op.backward_names]
+        self.fetch = picker([self.names.index(name) for name in op.backward_names])
+
+
+def picker(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that takes the values at these places out of a list."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple([values[i] for i in places])
 
 
 class Op:

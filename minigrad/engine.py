@@ -22,9 +22,9 @@ An op is one declaration. Its forward is plain NumPy, and it has one derivative 
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -127,7 +127,9 @@ def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
         raise op.failure(error, arrays)  # noqa: B904 - what NumPy said stays visible below
     finally:
         unhush(loud)
-    y, *aux = y if op.aux else (y,)
+    aux: Sequence[Any] = ()
+    if op.aux:
+        y, *aux = y
     if type(y) is not ndarray:
         y = list(y) if op.many else np.asarray(y)
     return y, aux
@@ -188,7 +190,7 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
     node.key = -next(numbers)
     saved, parents = [], []
     if plan.direct:
-        pool = [*arrays, y, *aux]
+        pool = arrays if plan.inputs_only else [*arrays, y, *aux]
         for i in plan.direct:
             saved.append(pool[i])
     if op.variadic:
@@ -225,7 +227,7 @@ class Node(GradFn):
     key: int  # minus the creation number: the smallest key is the newest node
     hooks: dict[int, Callable[..., Any]] | None
 
-    def gradients(self, g: Any, create: bool, wanted: Sequence[bool] | None) -> Sequence[Any]:
+    def gradients(self, g: Any, create: bool, wanted: Sequence[bool] | None) -> list[Any]:
         """Return one gradient (or None) per parent: arrays, or tensors when `create`."""
         saved, op, plan = self.saved, self.op, self.plan
         if self.versions is None:
@@ -242,20 +244,20 @@ class Node(GradFn):
                 return through_reference(self, g, wanted)
             saved = self.tensors()
         elif op.backward is not None:
-            grads = op.backward(g, *map(saved.__getitem__, plan.fetch), plan.needs)
+            grads = op.backward(g, *plan.fetch(saved), plan.needs)
             return [grads[k] for k in plan.wanted]
         if op.variadic:  # one rule returns the gradients of all tensors of the sequence
-            rule, used = plan.rules[0]
-            return rule(g, *[saved[k] for k in used])
-        grads = []
-        for k, (rule, used) in enumerate(plan.rules):
+            rule, _, several = plan.rules[0]
+            return [*rule(g, *several(saved))]
+        outcome: list[Any] = []
+        for k, (rule, only, several) in enumerate(plan.rules):
             if wanted is not None and not wanted[k]:
-                grads.append(None)
-            elif len(used) == 1:
-                grads.append(rule(g, saved[used[0]]))
+                outcome.append(None)
+            elif several is not None:
+                outcome.append(rule(g, *several(saved)))
             else:
-                grads.append(rule(g, *map(saved.__getitem__, used)))
-        return grads
+                outcome.append(rule(g) if only is None else rule(g, saved[only]))
+        return outcome
 
     def tensors(self) -> list[Any]:
         """Return the saved values as tensors that are tied to their places on the tape."""
@@ -313,71 +315,73 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     sweep, `create` records the sweep itself (gradients are tensors; "tensors": without recording).
     """
     needed = None if targets is None else leading_to(targets, [node for node, _ in roots])
-    pending = edges(roots, needed)
+    pending = edges(roots) if targets is None and Leaf.hooked else None
+    direct = targets is None and pending is None  # leaves take each gradient as it arrives
     grads: dict[Any, Any] = {}
     owned: set[Any] = set()
     found: dict[Any, Any] = {}
     ready: list[tuple[int, Any]] = []
     previous = state.grad, state.task
-    state.grad, state.task = create is True, (next(numbers), pending, targets is None)
+    state.grad, state.task = create is True, (next(numbers), (roots, needed), targets is None)
     state.arrays += 1
     loud = hush()
     try:
         for node, g in roots:
-            if needed is None or node in needed:
-                grads[node] = g if node not in grads else grads[node] + g
-                if node not in pending:
-                    pending[node] = 0
-                    heapq.heappush(ready, (node.key, node))
-        while ready:
-            node = heapq.heappop(ready)[1]
-            g = grads.pop(node, None)
-            outcome: Any = None  # stays None if no gradient came: nobody below must wait for one
-            wanted = None if needed is None else [p in needed for p in node.parents]
-            if g is not None:
-                if type(g) is Slot or (type(g) is not ndarray and not create):
-                    g = g.complete(node, create) if type(g) is Slot else np.asarray(g)
-                if node.hooks is not None or node.retain is not None:
-                    g = run_hooks(node, g, create)
-                if targets is not None and node in targets:
+            if node in grads:
+                grads[node] = grads[node] + g
+            elif needed is None or node in needed:
+                grads[node] = g
+                if type(node) is not Leaf:
+                    heappush(ready, (node.key, node))
+        while ready or grads:
+            node = heappop(ready)[1] if ready else next(iter(grads))  # leaves wait for the end
+            g, wanted = grads.pop(node), None
+            if type(g) is not ndarray and (not create or type(g) is Slot):
+                g = g.complete(node, create) if type(g) is Slot else np.asarray(g)
+            if node.hooks is not None or node.retain is not None:
+                g = run_hooks(node, g, create)
+            if needed is not None:
+                if node in targets:  # type: ignore[operator]
                     found[node] = g
-                if type(node) is Leaf:
-                    if targets is None:
-                        node.accumulate(g, create)
+                wanted = [p in needed for p in node.parents]
+                if True not in wanted:
                     continue
-                if wanted is None or True in wanted:
-                    outcome = [*node.gradients(g, create, wanted)]
-                    if anomaly.on:
-                        anomaly.after_backward(node, outcome)
-                    if not keep:
-                        node.release()
-                g = None
+            elif type(node) is Leaf:
+                node.accumulate(g, create)
+                continue
+            outcome: Any = node.gradients(g, create, wanted)
+            if anomaly.on:
+                anomaly.after_backward(node, outcome)
+            if not keep:
+                node.release()
+            g = None
             for k, parent in enumerate(node.parents):
-                if parent is None or not (wanted is None or wanted[k]):
+                d = outcome[k]
+                if d is None or parent is None or (wanted is not None and not wanted[k]):
                     continue
-                d = None if outcome is None else outcome[k]
-                if d is not None:
-                    if type(d) is not Slot and (create or d.dtype is not parent.dtype
-                                                or d.shape != parent.shape):
-                        d = settle(d, parent, create)
-                    before = grads.get(parent)
-                    if before is None:
-                        if (type(parent) is Leaf and targets is None and pending[parent] == 1
-                                and parent.hooks is None):  # used once: no need to queue it
-                            outcome[k] = None
-                            parent.accumulate(d, create)
-                            continue
-                        grads[parent] = d
-                    elif parent in owned and before.ndim:
-                        before += d
-                    else:  # the first sum is never in place: others may hold `before`
-                        grads[parent] = before + d
-                        if type(before) is ndarray:
-                            owned.add(parent)
-                left = pending[parent] = pending[parent] - 1
-                if not left:
-                    heapq.heappush(ready, (parent.key, parent))
-            d = before = outcome = None  # a leaf may take over a gradient that nobody else holds
+                if d.dtype is not parent.dtype or d.shape != parent.shape:
+                    d = settle(d, parent, create)
+                leaf = type(parent) is Leaf
+                if leaf and direct and parent.hooks is parent.post_hooks is None:
+                    outcome[k] = None  # the leaf may take over what nobody else holds
+                    parent.accumulate(d, create)
+                    continue
+                before = grads.get(parent)
+                if before is None:
+                    grads[parent] = d
+                    if not leaf:
+                        heappush(ready, (parent.key, parent))
+                elif parent in owned and before.ndim:
+                    before += d
+                else:  # the first sum is never in place: others may hold `before`
+                    grads[parent] = before + d
+                    if type(before) is ndarray:
+                        owned.add(parent)
+                if leaf and pending is not None:
+                    pending[parent] -= 1
+                    if not pending[parent]:  # complete: its hooks need not wait
+                        heappush(ready, (parent.key, parent))
+            d = before = outcome = None
     finally:
         unhush(loud)
         state.grad, state.task = previous
@@ -387,6 +391,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
 
 def settle(d: Any, parent: Any, create: bool) -> Any:
     """Give a gradient the shape and dtype of what it is the gradient of (undo broadcasting)."""
+    if type(d) is Slot:
+        return d
     if create:
         if d._data.shape != parent.shape:
             d = d.sum_to_size(parent.shape)

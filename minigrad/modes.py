@@ -26,7 +26,7 @@ class _State(threading.local):
     multithreading = True  # see autograd/grad_mode.py
     packers: tuple[Any, ...] = ()  # the saved tensors hooks, outermost first; see saved.py
     packers_off: str | None = None  # the error if they are disabled
-    task: Any = None  # the sweep that runs: (number, pending nodes, is it a whole backward?)
+    task: Any = None  # the sweep that runs: (number, (roots, needed nodes), a whole backward?)
     runs: tuple[Any, ...] = ()  # the differentiations of func that run, outermost first
 
 

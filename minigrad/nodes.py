@@ -150,6 +150,7 @@ class Slot:
 
     __slots__ = ("grads",)
     ndim = 0
+    dtype = None  # that of no array
 
     def __init__(self, index: int, g: Any) -> None:
         self.grads = {index: g}
@@ -189,6 +190,7 @@ class Leaf:
     op = None
     parents: tuple[()] = ()
     next_functions: tuple[()] = ()
+    hooked = False  # has any leaf ever had a hook? Then sweeps count what each must wait for
 
     def __init__(self, tensor: Any) -> None:
         self.tensor = weakref.ref(tensor)
@@ -247,15 +249,21 @@ class Leaf:
 
     def register_hook(self, fn: Callable[..., Any]) -> Any:
         """Call fn((), grad_outputs) after the gradient has been added to `.grad`."""
-        if self.post_hooks is None:
-            self.post_hooks = {}
-        return _register(self.post_hooks, AfterLeaf(fn))
+        return _register(self.watchers(), AfterLeaf(fn))
 
     def register_prehook(self, fn: Callable[..., Any]) -> Any:
         """Call fn(grad_outputs) before the gradient is added; it may return a new tuple."""
+        Leaf.hooked = True
         if self.hooks is None:
             self.hooks = {}
         return _register(self.hooks, BeforeLeaf(fn))
+
+    def watchers(self) -> dict[int, Callable[..., Any]]:
+        """Return the hooks that run after the gradient was added, for one more."""
+        Leaf.hooked = True
+        if self.post_hooks is None:
+            self.post_hooks = {}
+        return self.post_hooks
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"

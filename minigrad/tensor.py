@@ -278,6 +278,8 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         node: Any = self._node
+        if type(node) is Leaf:
+            Leaf.hooked = True
         if node.hooks is None:
             node.hooks = {}
         return RemovableHandle(node.hooks, hook)
@@ -290,9 +292,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if type(self._node) is not Leaf:
             raise RuntimeError("post accumulate grad hooks are for leaf tensors only")
-        if self._node.post_hooks is None:
-            self._node.post_hooks = {}
-        return RemovableHandle(self._node.post_hooks, hook)
+        return RemovableHandle(self._node.watchers(), hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in `.grad` during backward."""

@@ -9,8 +9,8 @@ from typing import Any
 LEAF = -(1 << 62)  # the keys of leaves lie below this: they are served at once when complete
 
 
-def edges(roots: Sequence[tuple[Any, Any]], needed: set[Any] | None) -> dict[Any, int]:
-    """Count, for every node below the roots, the gradients that it must wait for."""
+def edges(roots: Sequence[tuple[Any, Any]], needed: set[Any] | None = None) -> dict[Any, int]:
+    """Count, for every node below the roots, the gradients that may arrive at it."""
     pending: dict[Any, int] = {}
     stack = list({node for node, _ in roots if needed is None or node in needed})
     begun = set(stack)

@@ -14,6 +14,7 @@ from ..modes import state
 from ..nodes import GradFn, edge, shown_names
 from ..saved import Packed, pack_value, saved_tensors_hooks
 from ..versions import InferenceStorage, storage_of
+from ..walk import edges
 
 __all__ = ["GradientEdge", "Node", "RemovableHandle", "SavedTensor",
            "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
@@ -233,12 +234,13 @@ class _Group:
         self.left = 0
 
     def arrived(self, k: int, g: Any) -> None:
-        number, pending, _ = state.task
+        number, (roots, needed), _ = state.task
         with self.lock:
             if number != self.number:
                 self.number = number
                 self.grads = [None] * len(self.nodes)
-                self.left = 1 if self.any_one else sum(node in pending for node in self.nodes)
+                reached = {*edges(roots, needed), *(node for node, _ in roots)}
+                self.left = 1 if self.any_one else sum(node in reached for node in self.nodes)
             self.grads[k] = g
             self.left -= 1
             if self.left:
