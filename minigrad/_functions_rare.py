@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .ops._operands import with_out
 from .tensor import Tensor
 
 conj = Tensor.conj
-conj_physical = Tensor.conj_physical
 conj_physical_ = Tensor.conj_physical_
 detach = Tensor.detach
 get_device = Tensor.get_device
@@ -17,6 +17,12 @@ is_signed = Tensor.is_signed
 ldexp_ = Tensor.ldexp_
 resolve_conj = Tensor.resolve_conj
 resolve_neg = Tensor.resolve_neg
+
+
+@with_out
+def conj_physical(input: Any) -> Any:
+    """Return the tensor itself: it is its own conjugate."""
+    return input.conj_physical()
 
 
 def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:

@@ -72,6 +72,7 @@ def zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
     y = np.where(negative, left + _zeta_right(s, 1 - f), _zeta_right(s, np.where(q > 0, q, 1.0)))
     y = np.where(negative & (np.floor(s) != s), np.nan, y)
     y = np.where((q <= 0) & whole, np.inf, y)
+    y = np.where(np.isinf(s), np.where(q == 1, 1.0, np.where((q > 0) & (q < 1), np.inf, y)), y)
     y = np.where(s == 1, np.inf, np.where(s < 1, np.nan, y))
     return np.where(np.isnan(s) | np.isnan(q), np.nan, y)
 

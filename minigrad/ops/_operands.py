@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import _dtype, engine
+from .. import _dtype
+from ..outputs import into
 
 ndarray = np.ndarray
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,6 +20,7 @@ maximum_reduce: Any = np.maximum.reduce
 minimum_reduce: Any = np.minimum.reduce
 multiply_reduce: Any = np.multiply.reduce
 _NUMBERS = (float, int)
+_PYTHON_NUMBERS = frozenset({float, int, bool})
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 
@@ -68,6 +70,14 @@ def tensors(name: str, a: Any, b: Any, second: str = "other") -> tuple[Any, Any]
     return pair(a, b)
 
 
+def tensor_first(name: str, input: Any, other: Any) -> tuple[Any, Any]:
+    """Return what `pair` returns; refuse a number as the first operand, as PyTorch does."""
+    if type(input) in _PYTHON_NUMBERS:
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not "
+                        f"{type(input).__name__}; exchange the operands, or use tensor(...)")
+    return pair(input, other)
+
+
 def no_bools(name: str, a: Any, b: Any) -> None:
     """Refuse operands that are both bool, for which PyTorch has no such operation."""
     if kind_of(a, b) == "b":
@@ -100,7 +110,7 @@ def with_out(function: F) -> F:
         made = function(*args, **given)
         if out is None:
             return made
-        return engine.Tensor._into_out(function.__name__, made, out, args)
+        return into(function.__name__, made, out, args)
 
     signature = inspect.signature(function)
     place = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Any)

@@ -9,7 +9,17 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import arrays, floating, kind_of, no_bools, pair, tensors, underived, with_out
+from ._operands import (
+    arrays,
+    floating,
+    kind_of,
+    no_bools,
+    pair,
+    tensor_first,
+    tensors,
+    underived,
+    with_out,
+)
 from .compare import isfinite, isnan
 from .elementwise import _where, cast, div, divided, pow, sign, zero
 
@@ -67,7 +77,7 @@ def fmod(input: Any, other: Any) -> Any:
     >>> torch.fmod(torch.tensor([5., -5.]), 3)
     tensor([ 2., -2.])
     """
-    return _remains(np.fmod, input, other)
+    return _remains(np.fmod, *tensor_first("fmod", input, other))
 
 
 # --------------------------------------------------------------------------------------- powers
@@ -219,7 +229,7 @@ def heaviside(input: Any, values: Any) -> Any:
     explain=broadcast_error)
 def copysign(input: Any, other: Any) -> Any:
     """Return the size of `input` with the sign of `other`, broadcast."""
-    a, b = pair(input, other)
+    a, b = tensor_first("copysign", input, other)
     if kind_of(a, b) != "f":
         a, b = floating(np.asarray(a)), floating(np.asarray(b))
     return np.copysign(a, b)

@@ -11,7 +11,7 @@ from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op, wrap
 from ..kernels.select import drop, keep
-from ._operands import as_dtype, pair, tensors
+from ._operands import as_dtype, pair, tensor_first, tensors
 
 ndarray = np.ndarray
 
@@ -125,7 +125,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     shown=lambda min: f"ClampMinBackward{int(type(min) is ndarray)}", explain=broadcast_error)
 def clamp_min(input: Any, min: Any) -> Any:
     """Return the larger one of `input` and `min`, a number or tensor; see `clamp`."""
-    return np.maximum(*pair(input, min))
+    return np.maximum(*tensor_first("clamp_min", input, min))
 
 
 @op(input=lambda g, input, max: _where(input <= max, g, 0.0),
@@ -133,7 +133,7 @@ def clamp_min(input: Any, min: Any) -> Any:
     shown=lambda max: f"ClampMaxBackward{int(type(max) is ndarray)}", explain=broadcast_error)
 def clamp_max(input: Any, max: Any) -> Any:
     """Return the smaller one of `input` and `max`, a number or tensor; see `clamp`."""
-    return np.minimum(*pair(input, max))
+    return np.minimum(*tensor_first("clamp_max", input, max))
 
 
 def _winner(g: Any, loses: Any, ties: Any) -> Any:

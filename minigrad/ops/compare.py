@@ -9,8 +9,7 @@ import numpy as np
 from .. import _dtype, engine
 from .._check import broadcast_error
 from ..engine import op
-from ._operands import tensors
-from .elementwise import pair
+from ._operands import pair, tensor_first, tensors
 
 ndarray = np.ndarray
 
@@ -23,25 +22,25 @@ def eq(input: Any, other: Any) -> Any:
     >>> torch.eq(torch.tensor([1, 2]), torch.tensor([1, 3]))
     tensor([ True, False])
     """
-    return np.equal(*pair(input, other))
+    return np.equal(*tensor_first("eq", input, other))
 
 
 @op(input=None, other=None, explain=broadcast_error)
 def ne(input: Any, other: Any) -> Any:
     """Return whether elements differ, broadcast, as a bool tensor."""
-    return np.not_equal(*pair(input, other))
+    return np.not_equal(*tensor_first("ne", input, other))
 
 
 @op(input=None, other=None, explain=broadcast_error)
 def lt(input: Any, other: Any) -> Any:
     """Return `input < other`, broadcast, as a bool tensor."""
-    return np.less(*pair(input, other))
+    return np.less(*tensor_first("lt", input, other))
 
 
 @op(input=None, other=None, explain=broadcast_error)
 def le(input: Any, other: Any) -> Any:
     """Return `input <= other`, broadcast, as a bool tensor."""
-    return np.less_equal(*pair(input, other))
+    return np.less_equal(*tensor_first("le", input, other))
 
 
 @op(input=None, other=None, explain=broadcast_error)
@@ -52,13 +51,13 @@ def gt(input: Any, other: Any) -> Any:
     >>> torch.gt(torch.tensor([1., 2., 3.]), 2)
     tensor([False, False,  True])
     """
-    return np.greater(*pair(input, other))
+    return np.greater(*tensor_first("gt", input, other))
 
 
 @op(input=None, other=None, explain=broadcast_error)
 def ge(input: Any, other: Any) -> Any:
     """Return `input >= other`, broadcast, as a bool tensor."""
-    return np.greater_equal(*pair(input, other))
+    return np.greater_equal(*tensor_first("ge", input, other))
 
 
 not_equal = ne

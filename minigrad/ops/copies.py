@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._check import integer, tensor
+from ..outputs import into
 from .arrange import diagonal, unfold
 from .elementwise import clone
 from .join import split, split_with_sizes, unbind
@@ -20,8 +21,8 @@ def _copy_of(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(made, (tuple, list)):
             if out is None:
                 return tuple(clone(part) for part in made)
-            return tuple(o.copy_(part) for o, part in zip(out, made, strict=True))
-        return clone(made) if out is None else clone(made, out=out)
+            return into(name, tuple(made), out, args)
+        return clone(made) if out is None else into(name, made, out, args)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"Return what the view `{name.removesuffix('_copy')}` shows, in new memory."
@@ -35,12 +36,19 @@ def _slice(input: Any, dim: int = 0, start: int | None = None, end: int | None =
     return input[(*(slice(None),) * place, slice(start, end, step))]
 
 
+def _narrow(input: Any, dim: int, start: int, length: int) -> Any:
+    try:
+        return narrow(input, dim, start, length)
+    except IndexError as error:
+        raise RuntimeError(f"narrow_copy: {error}") from None
+
+
 alias_copy = _copy_of("alias_copy", lambda input: input)
 as_strided_copy = _copy_of("as_strided_copy", as_strided)
 detach_copy = _copy_of("detach_copy", lambda input: input.detach())
 diagonal_copy = _copy_of("diagonal_copy", diagonal)
 expand_copy = _copy_of("expand_copy", lambda input, size: input.expand(size))
-narrow_copy = _copy_of("narrow_copy", narrow)
+narrow_copy = _copy_of("narrow_copy", _narrow)
 permute_copy = _copy_of("permute_copy", lambda input, dims: input.permute(dims))
 select_copy = _copy_of("select_copy", select)
 slice_copy = _copy_of("slice_copy", _slice)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import _check
 from .._check import broadcast_error
 from ..engine import op
+from ..outputs import into
 from ._operands import tensors, with_out
 from .arrange import flip
 from .cumulative import cumprod
@@ -39,7 +40,7 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1, out: Any = None) -> A
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got "
                            f"{input.shape[dim]} and {other.shape[dim]}")
     y = _cross(input, other, dim)
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("linalg_cross", y, out, (input, other))
 
 
 @_check.takes("input", "other")

@@ -13,6 +13,7 @@ import numpy as np
 from .. import _check, return_types
 from .._dtype import dtype_of
 from ..engine import op
+from ..outputs import into
 from ._operands import underived, with_out
 from .arrange import diag_embed, diagonal, tril
 from .choose import where
@@ -99,7 +100,7 @@ def solve(A: Any, B: Any, *, left: bool = True, out: Any = None) -> Any:
         raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not "
                            "supported for left=False; give B as a matrix")
     y = _solve(A, B, vector) if left else _mT(_solve(_mT(A), _mT(B)))
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("solve", y, out, (A, B))
 
 
 @with_out
@@ -227,7 +228,7 @@ def cholesky(A: Any, *, upper: bool = False, out: Any = None) -> Any:
             [1., 1.]])
     """
     y = _mT(_cholesky(A)) if upper else _cholesky(A)
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("cholesky", y, out, (A,))
 
 
 def _qr_rule(g: list[Any], A: Any) -> Any:
@@ -278,4 +279,4 @@ def qr(A: Any, mode: str = "reduced") -> Any:
 def qr_by_some(input: Any, some: bool = True, *, out: Any = None) -> Any:
     """Return Q and R of `linalg.qr`; with some=False a square Q."""
     found = return_types.qr(qr(input, "reduced" if some else "complete"))
-    return found if out is None else tuple(o.copy_(f) for o, f in zip(out, found, strict=True))
+    return found if out is None else into("qr", found, out, (input,))

@@ -15,7 +15,7 @@ from .. import _check
 from .._check import broadcast_error
 from ..engine import op
 from ..kernels.layout import copied
-from ._operands import arrays, as_dtype, floating, kind_of, no_bools, pair
+from ._operands import arrays, as_dtype, floating, kind_of, no_bools, pair, tensor_first
 from .choose import (
     _where,
     clamp,
@@ -109,7 +109,7 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     >>> torch.rsub(torch.tensor([1., 2.]), 10)
     tensor([9., 8.])
     """
-    a, b = pair(input, other)
+    a, b = tensor_first("rsub", input, other)
     if a is not input or b is not other or type(a) is not ndarray or a.dtype.kind == "b":
         _no_bool(input, other)
     return _minus(b, a, alpha)

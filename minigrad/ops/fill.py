@@ -12,7 +12,7 @@ from .. import _check
 from .._dtype import bool_, from_numpy, get_default_dtype, int64, to_dtype
 from ..engine import wrap
 from ..kernels.layout import empty as layout_of
-from ..views import wrote
+from ..outputs import write
 
 ndarray = np.ndarray
 
@@ -24,18 +24,10 @@ def finish(array: ndarray, layout: Any, device: Any, pin_memory: bool, requires_
     if layout is not None or device is not None or pin_memory:
         _check.place(layout, device, pin_memory)
     if out is not None:
-        return into(out, array, requires_grad)
+        write("out=", array, out, warn=False)
+        return out.requires_grad_() if requires_grad else out
     made = wrap(array, None)
     return made.requires_grad_() if requires_grad else made
-
-
-def into(out: Any, array: ndarray, requires_grad: bool = False) -> Any:
-    """Write a result into `out=`, which takes its shape."""
-    if out._data.shape != array.shape:
-        out._data = np.empty(array.shape, out._data.dtype)
-    out._data[...] = array
-    wrote(out, "out=")
-    return out.requires_grad_() if requires_grad else out
 
 
 def numpy_dtype(dtype: Any, out: Any = None) -> np.dtype[Any]:

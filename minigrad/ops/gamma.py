@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from .._check import broadcast_error
 from ..engine import op
 from ..kernels import gamma as kernel
@@ -73,7 +74,7 @@ def polygamma(n: int, input: Any) -> Any:
     >>> torch.polygamma(1, torch.tensor([1., 0.5]))   # pi^2 / 6 and pi^2 / 2
     tensor([1.6449, 4.9348])
     """
-    return _polygamma(input, n)
+    return _polygamma(input, _check.integer(n, "n"))
 
 
 def _zeta_name(input: Any, other: Any) -> str:

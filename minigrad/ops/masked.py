@@ -10,6 +10,7 @@ from .. import _check
 from .._check import broadcast_error
 from .._dtype import dtype_of
 from ..engine import op, wrap
+from ..outputs import into
 from ._operands import with_out
 from .choose import masked_fill
 from .shape import reshape
@@ -89,7 +90,7 @@ def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
     if as_tuple:
         return tuple(wrap(i, None) for i in np.nonzero(np.atleast_1d(array)))
     made = wrap(np.argwhere(array).astype(np.int64, copy=False), None)
-    return made if out is None else out.copy_(made)
+    return made if out is None else into("nonzero", made, out, (input,))
 
 
 @with_out

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check, return_types
 from ..engine import op
+from ..outputs import into
 from ._operands import underived, with_out
 from .arrange import tril, triu
 from .decompose import _checked, solve
@@ -194,7 +195,7 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     q = householder_product(narrow(input, -1, 0, m), tau)
     q = _mT(q) if transpose else q
     y = matmul(q, other) if left else matmul(other, q)
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("ormqr", y, out, (input, tau, other))
 
 
 @op(input=underived("geqrf"), outputs="many", shown="GeqrfBackward0")

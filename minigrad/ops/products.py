@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check
 from ..engine import op
+from ..outputs import into
 from .arrange import put_diagonal
 from .elementwise import mul
 from .linalg import _column, _mT, _row, _times, check_same, mismatch, mm, product
@@ -30,7 +31,7 @@ def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
         if x.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x.ndim}-D")
     y = mul(reshape(input, (-1, 1)), vec2)
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("outer", y, out, (input, vec2))
 
 
 def ger(input: Any, vec2: Any, *, out: Any = None) -> Any:
@@ -53,7 +54,7 @@ def inner(input: Any, other: Any, *, out: Any = None) -> Any:
                            f"shapes {list(input.shape)} and {list(other.shape)}")
     else:
         y = tensordot(input, other, ([-1], [-1]))
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("inner", y, out, (input, other))
 
 
 # ------------------------------------------------------- beta * input + alpha * product
@@ -198,7 +199,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     rows = _flat(permute(a, (*rest_a, *one)), [a.shape[i] for i in rest_a], size, False)
     columns = _flat(permute(b, (*two, *rest_b)), [b.shape[i] for i in rest_b], size, True)
     y = view(mm(rows, columns), tuple(shape))
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("tensordot", y, out, (a, b))
 
 
 def _summed(x: Any, dims: list[int]) -> Any:
@@ -227,7 +228,7 @@ def kron(input: Any, other: Any, *, out: Any = None) -> Any:
     left = reshape(input, tuple(s for n in shapes[0] for s in (n, 1)))
     right = reshape(other, tuple(s for n in shapes[1] for s in (1, n)))
     y = unsafe_view(mul(left, right), tuple(a * b for a, b in zip(*shapes, strict=True)))
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("kron", y, out, (input, other))
 
 
 def multi_dot(tensors: Any, *, out: Any = None) -> Any:
@@ -253,7 +254,7 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Any:
     y = _chain(items, _best_cuts(items), 0, len(items) - 1)
     shape = tuple(y.shape[1 if row else 0:1 if column else 2])
     y = view(y, shape)
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("multi_dot", y, out, (tensors,))
 
 
 def chain_matmul(*matrices: Any, out: Any = None) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from .. import _check, _dtype, _random
 from .._dtype import int64, to_dtype
 from ..engine import op, wrap
+from ..outputs import into
 from ..views import inplace
 from .convert import fill
 from .fill import finish, numpy_dtype, unset_like
@@ -187,7 +188,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
     """
     if size is None:
         made = _normal(mean, std, generator)
-        return made if out is None else out.copy_(made)
+        return made if out is None else into("normal", made, out, (mean, std))
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     kind = _float_kind("normal", numpy_dtype(dtype, out))
@@ -222,7 +223,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out:
         return bernoulli_(wrap(np.empty_like(_check.tensor(input, "bernoulli")._data), None), p,
                           generator=generator)
     made = _bernoulli(input, generator)
-    return made if out is None else out.copy_(made)
+    return made if out is None else into("bernoulli", made, out, (input,))
 
 
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None,
@@ -261,7 +262,7 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
         keys = p / _exponential(p.shape, np.dtype(np.float64), 1.0, generator)
         found = np.argsort(-keys, -1, kind="stable")[..., :num_samples]
     made = wrap(found.astype(np.int64, copy=False), None)
-    return made if out is None else out.copy_(made)
+    return made if out is None else into("multinomial", made, out, (input,))
 
 
 # --------------------------------------------------------------------------------------- in place

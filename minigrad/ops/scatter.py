@@ -94,6 +94,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 def add_along(value: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Return zeros of `shape` with `value` added at an index along `dim`: gather's adjoint."""
     y = np.zeros(shape, value.dtype)
+    if not index.size:
+        return y
     np.add.at(y.reshape(-1), places(index, shape, dim % max(len(shape), 1)), value.reshape(-1))
     return y
 

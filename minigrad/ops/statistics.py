@@ -269,6 +269,7 @@ def corrcoef(input: Any) -> Any:
 
 
 # ------------------------------------------------------------------------------------- distances
+@_check.takes("input", "other")
 def dist(input: Any, other: Any, p: float = 2) -> Any:
     """Return the p-norm of `input - other`.
 
@@ -276,7 +277,8 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
     >>> torch.dist(torch.tensor([0., 0.]), torch.tensor([3., 4.]))
     tensor(5.)
     """
-    return _distance(linalg_vector_norm(input - other, float(p)))
+    return _distance(linalg_vector_norm(_check.tensor(input, "dist") - _check.tensor(
+        other, "dist", "other", 2), float(p)))
 
 
 @op(input=lambda g: g, shown="DistBackward0")

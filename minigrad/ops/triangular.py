@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check, return_types
 from ..engine import op
+from ..outputs import into
 from ._operands import with_out
 from .arrange import tril, triu
 from .decompose import _checked, cholesky
@@ -59,7 +60,7 @@ def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True,
                            f"{B.shape[-2]}x{B.shape[-1]})")
     y = (_triangular(A, B, upper, unitriangular) if left else
          _mT(_triangular(_mT(A), _mT(B), not upper, unitriangular)))
-    return y if out is None else out.copy_(y)
+    return y if out is None else into("solve_triangular", y, out, (A, B))
 
 
 @with_out
