@@ -110,7 +110,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """
     a, b = _plane(input.ndim, dim1, dim2)
     y = np.diagonal(input, offset, a, b)
-    if y.size and input.flags.writeable:
+    if input.flags.writeable:
         y.flags.writeable = True
     return y
 

@@ -269,7 +269,8 @@ def _put(input: ndarray, value: Any, basic: Key, advanced: Key | None) -> None:
 
 
 @op(input=lambda g, basic, advanced: set_index(g, 0.0, basic, advanced),
-    value=lambda g, basic, advanced: _part(g, basic, advanced), shown=_put_name, mutate=_put)
+    value=lambda g, value_shape, basic, advanced: _part(g, value_shape, basic, advanced),
+    shown=_put_name, mutate=_put)
 def set_index(input: Any, value: Any, basic: Key, advanced: Key | None) -> Any:
     """Return a copy of `input` with `value` written at a key; its in-place form is `x[key] = v`."""
     y = input.copy()
@@ -277,10 +278,14 @@ def set_index(input: Any, value: Any, basic: Key, advanced: Key | None) -> Any:
     return y
 
 
-def _part(g: Any, basic: Key, advanced: Key | None) -> Any:
+def _part(g: Any, shape: tuple[int, ...], basic: Key, advanced: Key | None) -> Any:
+    """Return the gradient at the key; the value may have had further leading dims of size 1."""
     if not _trivial(basic):
         g = select_index(g, basic)
-    return g if advanced is None else take_index(g, advanced)
+    if advanced is not None:
+        g = take_index(g, advanced)
+    extra = len(shape) - g.ndim
+    return g.reshape((1,) * extra + tuple(g.shape)) if extra > 0 else g
 
 
 def write(x: Any, key: Any, value: Any) -> None:

@@ -184,3 +184,27 @@ def test_large_index_gradients_add_up():
     want = np.zeros((5, 300))
     np.add.at(want, index.numpy(), weight.numpy().astype(np.float64))
     np.testing.assert_allclose(x.grad.numpy(), want, rtol=1e-4)
+
+
+# ------------------------------------------------------------------------- found by random programs
+@pytest.mark.parametrize("name", ["sort", "max", "median", "cummax"])
+def test_indices_that_backward_needs_cannot_be_overwritten(name):
+    x = torch.randn(3, 4, requires_grad=True)
+    values, indices = getattr(x, name)(0)
+    indices.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        values.sum().backward()
+
+
+def test_a_value_with_leading_ones_has_second_derivatives():
+    x = torch.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+    y = torch.zeros(2, 3)
+    y[-1] = x**2
+    y[[0]] = x[None] ** 3
+    (g,) = torch.autograd.grad((y**2).sum(), x, create_graph=True)
+    (h,) = torch.autograd.grad(g.sum(), x)
+    assert h.tolist() == [[42.0, 528.0, 2538.0]]
+
+
+def test_the_diagonal_of_an_empty_matrix_can_be_written():
+    assert torch.zeros(0, 2).diagonal().abs_().shape == (0,)
