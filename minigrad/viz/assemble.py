@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import weakref
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,8 @@ from .calls import Calls, above
 from .graph import Graph
 from .parts import Edge, Module, Node, Saved, Stats
 from .values import dtype_name, stats_of
-from .watch import QUIET, Event, Source, memory_of
-from .where import rules_of, shown
+from .watch import QUIET, Event, Link, Source, memory_of
+from .where import Place, rules_of, shown
 
 
 class Assembler:
@@ -33,6 +34,7 @@ class Assembler:
         self.edges: list[Edge] = []
         self.ids: dict[int, str] = {}  # of events and sources
         self.memory: dict[int, tuple[Any, int]] = {}
+        self.lines: dict[Place, tuple[str, str]] = {}
         self.events = _useful(events)
 
     def graph(self, outputs: list[tuple[str, Any, Any, int]],
@@ -46,8 +48,9 @@ class Assembler:
         self.live = _live([t._node for _, t, _, _ in outputs if t.requires_grad])
         if not outputs:  # the run did not come to its end: whatever is on the tape counts
             self.live = _live([e.node for e in self.events if e.node is not None])
-        self.kept = {id(e.node): self.saved(e) for e in self.events
+        self.kept = {id(e.node): self.noted(e.node) for e in self.events
                      if e.node is not None and id(e.node) in self.live}
+        self.parts: list[tuple[int, Stats]] = []  # edges, and what a gradient sent along them
         self.started = {id(node) for node, _ in roots} | set(gradients.arrived)
         if roots:
             gradients.run(roots, keep)
@@ -70,8 +73,7 @@ class Assembler:
             self.output(f"out{k}", name, tensor, maker, output)
         if failure is not None:
             failure.into(self)
-        self.point_back()
-        self.spare_sent()
+        self.keep_parts()
         made = Graph(self.nodes, self.edges, self.used_boxes())
         if failure is not None:
             made.error, made.phase = failure.message, failure.phase
@@ -137,19 +139,24 @@ class Assembler:
         stop = _stop(event, live)
         for source, link in zip(sources, event.links, strict=True):
             back = link.at in positions and link.tied
-            found = sent[positions.index(link.at)] if back and positions.index(link.at) < len(
-                sent) else None
+            found = sent[positions.index(link.at)] if back and self.numbers and (
+                positions.index(link.at) < len(sent)) else None
+            if isinstance(found, Stats):
+                self.parts.append((len(self.edges), found))
             self.edges.append(Edge(
                 source, made, tuple(link.shape), link.dtype, link.name, link.output,
-                gradient=back, grad_norm=_norm(found) if self.numbers else None,
-                grad=found if self.numbers else None,
+                gradient=back, grad_norm=_norm(found),
                 stop=link.stop or (stop if link.tied and not back else "")))
-        code = shown(event.where)
+        code = self.lines.get(event.where)
+        if code is None:
+            code = self.lines[event.where] = shown(event.where)
+        kept = self.kept.get(id(node), ())
+        saved = self.saved(kept, made, event.links, sources) if kept else ()
         self.nodes.append(Node(
             made, "view" if event.view else "op", event.name,
             event.shapes[0] if event.shapes else (), event.dtype,
             call.path if call is not None else None, _note(event, stop),
-            self.kept.get(id(node), ()), self.repeats[id(call)] if call is not None else (),
+            saved, self.repeats[id(call)] if call is not None else (),
             tuple(event.shapes) if len(event.shapes) > 1 else (),
             tuple((k, _brief(v)) for k, v in event.options.items()),
             node.name() if node is not None else "", rules_of(event.op) if live else (),
@@ -170,12 +177,22 @@ class Assembler:
                 return self.place(source, user)
         return self.ids[id(source)]
 
-    def saved(self, event: Event) -> tuple[Saved, ...]:
-        """Return what an op keeps, before backward frees it."""
-        if event.node.saved is None:
-            return ()
-        return tuple(Saved(name, a.shape, dtype_name(a.dtype), a.nbytes, "", self.number_of(a))
-                     for name, a in saved_arrays(event.node))
+    def noted(self, tape: Any) -> list[tuple[str, tuple[int, ...], str, int, int]]:
+        """Return what a node of the tape keeps, before backward frees it."""
+        if tape.saved is None:
+            return []
+        return [(name, a.shape, dtype_name(a.dtype), a.nbytes, self.number_of(a))
+                for name, a in saved_arrays(tape)]
+
+    @staticmethod
+    def saved(kept: list[Any], made: str, links: list[Link], sources: list[str],
+              ) -> tuple[Saved, ...]:
+        """Say of saved inputs and results which node's value they are."""
+        names = {"y": made}
+        for link, source in zip(links, sources, strict=True):
+            names.setdefault(link.name, source)
+        return tuple([Saved(name, shape, dtype, size, names.get(name, ""), memory)
+                      for name, shape, dtype, size, memory in kept])
 
     def number_of(self, array: Any) -> int:
         """Return the number of a block of memory."""
@@ -185,26 +202,13 @@ class Assembler:
             known = self.memory[id(owner)] = (weakref.ref(owner), len(self.memory))
         return known[1]
 
-    def point_back(self) -> None:
-        """Say of saved inputs and results which node's value they are."""
-        into: dict[str, dict[str, str]] = {}
-        for edge in self.edges:
-            into.setdefault(edge.target, {}).setdefault(edge.name, edge.source)
-        for k, node in enumerate(self.nodes):
-            if node.saved:
-                names = {**into.get(node.id, {}), "y": node.id}
-                self.nodes[k] = replace(node, saved=tuple(
-                    replace(s, of=names.get(s.name, "")) for s in node.saved))
-
-    def spare_sent(self) -> None:
-        """Keep what was sent along an edge only where it is a part of the source's gradient."""
-        uses: dict[str, int] = {}
-        for edge in self.edges:
-            uses[edge.source] = uses.get(edge.source, 0) + edge.gradient
-        several = {n.id for n in self.nodes if n.outputs or uses.get(n.id, 0) > 1}
-        for k, edge in enumerate(self.edges):
-            if edge.grad is not None and edge.source not in several:
-                self.edges[k] = replace(edge, grad=None)
+    def keep_parts(self) -> None:
+        """Note on an edge what was sent along it, where that is a part of the source's gradient."""
+        uses = Counter(edge.source for edge in self.edges if edge.gradient)
+        several = {n.id for n in self.nodes if n.outputs or uses[n.id] > 1}
+        for k, found in self.parts:
+            if self.edges[k].source in several:
+                self.edges[k] = replace(self.edges[k], grad=found)
 
     # ---- the end
     def updates(self) -> dict[int, list[Source]]:
@@ -252,7 +256,10 @@ def saved_arrays(node: Any) -> list[tuple[str, Any]]:
                 if isinstance(item, tuple)]
     found: list[tuple[str, Any]] = []
     for name, value in zip(node.plan.names, node.saved or (), strict=False):
-        found += _arrays_in(name, value, 3)
+        if isinstance(value, np.ndarray):
+            found.append((name, value))
+        elif value is not None:
+            found += _arrays_in(name, value, 3)
     return found
 
 
@@ -297,10 +304,10 @@ def _live(roots: list[Any]) -> dict[int, Any]:
     return seen
 
 
-def _norm(sent: Stats | None) -> float | None:
+def _norm(sent: Stats | float | None) -> float | None:
     """Return the norm of a gradient; NaN or infinite as soon as one of its numbers is."""
-    if sent is None:
-        return None
+    if not isinstance(sent, Stats):
+        return sent
     return math.nan if sent.nan else math.inf if sent.inf else sent.norm
 
 
@@ -331,6 +338,8 @@ def _note(event: Event, stop: str) -> str:
 
 def _brief(value: Any) -> str:
     """Return an option as short text."""
+    if value is None or type(value) in (int, bool, float):
+        return repr(value)
     if isinstance(value, np.ndarray):
         return f"array {'×'.join(map(str, value.shape)) or 'scalar'}"
     if hasattr(value, "_data"):

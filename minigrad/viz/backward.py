@@ -14,7 +14,7 @@ from .. import engine
 from ..autograd.function import FunctionNode
 from ..engine import Leaf, sweep
 from .parts import Stats
-from .values import stats_of
+from .values import norm_of, stats_of
 
 
 class Gradients:
@@ -23,7 +23,7 @@ class Gradients:
     def __init__(self, numbers: bool = True) -> None:
         self.numbers = numbers
         self.arrived: dict[int, Stats] = {}  # the complete gradient of a node's result
-        self.sent: dict[int, list[Stats | None]] = {}  # what goes to each parent
+        self.sent: dict[int, list[Stats | float | None]] = {}  # to each parent; the norm alone: float
         self.seconds: dict[int, float] = {}
         self.nodes: list[Any] = []  # keeps them alive: the ids are keys
         self.running: list[Any] = []
@@ -84,8 +84,11 @@ class Gradients:
                 cls.gradients = original  # type: ignore[method-assign]
 
 
-def _sent(d: Any, parent: Any, detailed: bool) -> Stats | None:
-    """Return what is known of a gradient as it reaches a parent (broadcasting undone)."""
+def _sent(d: Any, parent: Any, detailed: bool) -> Stats | float | None:
+    """Return what is known of a gradient as it reaches a parent (broadcasting undone).
+
+    Not `detailed`: its norm alone.
+    """
     if d is None or parent is None or not hasattr(d, "shape"):
         return None
     array = np.asarray(getattr(d, "_data", d))
@@ -93,8 +96,7 @@ def _sent(d: Any, parent: Any, detailed: bool) -> Stats | None:
         array = engine.settle(array, parent, False)
     if detailed:
         return stats_of(array)
-    flat = array.ravel().astype(np.float64, copy=False)
-    return Stats(norm=float(f"{np.sqrt(flat @ flat):.6g}"))
+    return norm_of(array)
 
 
 def _leaves(roots: list[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -155,7 +156,7 @@ class Calls:
                 call.path, call.path.rpartition(".")[2], type(call.module).__name__,
                 arguments(call.module), parent, self.counts[call.path],
                 "" if origin == call.path else origin,
-                sum(p.numel() for p in call.module.parameters()), call.module.training,
+                _elements(call.module), call.module.training,
                 seconds[call.path], self.errors.get(call.path, ""))
         return boxes
 
@@ -169,12 +170,21 @@ def above(path: str, known: Any) -> str | None:
     return None
 
 
+def _elements(module: Any) -> int:
+    """Return the elements of a module's parameters; of a layer, without a walk over modules."""
+    own = module.parameters() if module._modules else module._parameters.values()
+    return sum({id(p): p._data.size for p in own if p is not None}.values())
+
+
 def arguments(module: Any) -> str:
     """Return the arguments that a layer's repr shows, whole ones, cut to one short line."""
-    if module._modules:
-        return ""
+    return "" if module._modules else _shortened(module.extra_repr())
+
+
+@functools.lru_cache(1024)
+def _shortened(text: str) -> str:
     parts, depth = [""], 0
-    for letter in " ".join(module.extra_repr().split()):
+    for letter in " ".join(text.split()):
         depth += (letter in "([{") - (letter in ")]}")
         if letter == "," and depth == 0:
             parts.append("")

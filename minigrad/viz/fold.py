@@ -39,6 +39,7 @@ def _limited(graph: Graph, most: int) -> Graph:
     return graph
 
 
+@no_collector()
 def collapsed(graph: Graph, depth: int) -> Graph:
     """Draw every module deeper than `depth` levels as one node per call."""
     inside = _folded_away(graph.modules, depth)
@@ -168,6 +169,7 @@ def _depth(modules: dict[str, Module]) -> int:
     return max(level.values())
 
 
+@no_collector()
 def runs_folded(graph: Graph, longest: int) -> Graph:
     """Draw chains of more than `longest` ops, each the only user of the one before, as one node."""
     sources: dict[str, list[Node]] = {}

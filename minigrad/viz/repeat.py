@@ -16,12 +16,14 @@ import numpy as np
 from .boxes import Boxes, Key
 from .graph import Graph
 from .parts import OPS, Edge, Module, Node
+from .state import no_collector
 
 LONGEST = 24  # ops or boxes in a period
 POSITIONS = ("index", "basic")  # options that differ from step to step of a loop
 Unit = tuple[int, list[Node], Key | None]  # structure, the ops inside in order, its box
 
 
+@no_collector()
 def repeats_folded(graph: Graph) -> Graph:
     """Return the graph with repeated blocks drawn once."""
     return _Folder(graph).folded()
@@ -197,8 +199,9 @@ class _Folder:
                 edges.setdefault((edge.source, edge.target, edge.name, edge.output, edge.kind),
                                  edge)
         used: set[str | None] = {None}
-        modules = {p: replace(m, parent=self.parents.get(p, m.parent))
-                   for p, m in [*self.graph.modules.items(), *self.made.items()]}
+        modules = {**self.graph.modules, **self.made}
+        for path, parent in self.parents.items():
+            modules[path] = replace(modules[path], parent=parent)
         for home in {n.module for n in nodes}:
             while home not in used:
                 used.add(home)
@@ -209,13 +212,16 @@ class _Folder:
                        totals=self.graph.sums, notes=[*self.graph.notes, note])
 
     def _kept(self, node: Node) -> Node:
+        if node.id not in self.counts and node.id not in self.homes:
+            return node
         count = self.counts.get(node.id, 1) * node.count
         return replace(node, count=count, module=self.homes.get(node.id, node.module))
 
     def _edges(self) -> Iterator[Edge]:
         for edge in self.graph.edges:
             if edge.target not in self.gone:
-                yield replace(edge, source=self.gone.get(edge.source, edge.source))
+                source = self.gone.get(edge.source)
+                yield edge if source is None else replace(edge, source=source)
 
 
 def _look(node: Node) -> Any:

@@ -52,7 +52,7 @@ def _module(module: Any) -> list[Undo]:
         own["training"] = flag
         for key, content in held.items():
             kept = own[key]
-            if list(kept.items()) != list(content.items()):
+            if (kept or content) and list(kept.items()) != list(content.items()):
                 kept.clear()
                 kept.update(content)
 

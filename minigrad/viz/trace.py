@@ -42,7 +42,11 @@ def trace(fn: Callable[..., Any], *inputs: Any, backward: bool = True,
     """
     if not callable(fn):
         raise TypeError(f"trace: expected a model or a function, got {type(fn).__name__}")
-    return _Run(fn, numbers).graph(inputs, kwargs or {}, backward, target)
+    run = _Run(fn, numbers)
+    try:
+        return run.graph(inputs, kwargs or {}, backward, target)
+    finally:
+        vars(run).clear()  # no cycle shall keep the tape and every record of it alive
 
 
 class _Run:

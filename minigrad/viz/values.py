@@ -14,6 +14,7 @@ from .parts import Stats
 
 FEW = 64  # elements up to which all values are kept
 SIDE = 16  # rows and columns of the sample of larger arrays
+SMALL = 24  # elements up to which Python's own loops are faster than NumPy's calls
 
 
 RANGES = {"sigmoid": (0.0, 1.0), "logistic": (0.0, 1.0), "tanh": (-1.0, 1.0),
@@ -30,6 +31,11 @@ def stats_of(array: np.ndarray[Any, Any] | None, detailed: bool = True,
         return None
     if array.size == 0:
         return Stats(values=() if detailed else None)
+    if array.size <= SMALL and op not in RANGES:
+        values = array.ravel().tolist()
+        total = sum(values)
+        if math.isfinite(total):
+            return _small(array, values, total, detailed)
     loud = hush()
     try:
         found = _stats(array, detailed)
@@ -38,6 +44,25 @@ def stats_of(array: np.ndarray[Any, Any] | None, detailed: bool = True,
         return found
     finally:
         unhush(loud)
+
+
+def _small(array: np.ndarray[Any, Any], values: list[Any], total: float,
+           detailed: bool) -> Stats:
+    """Return what `_stats` does, for a few finite numbers."""
+    zeros = values.count(0)
+    return Stats(min(values), max(values), total / len(values),
+                 math.sqrt(sum([v * v for v in values])), zeros, dead=_dead(array, zeros),
+                 values=tuple(values) if detailed else None)
+
+
+def norm_of(array: np.ndarray[Any, Any]) -> float:
+    """Return the square root of the sum of squares."""
+    if array.size <= SMALL:
+        square = sum([v * v for v in array.ravel().tolist()])
+    else:
+        flat = array.ravel().astype(np.float64, copy=False)
+        square = float(flat @ flat)
+    return math.sqrt(square)
 
 
 def _saturated(array: np.ndarray[Any, Any], low: float, high: float) -> float:
