@@ -8,6 +8,8 @@ from typing import Any
 
 Spec = Any  # None for a leaf, else (a function that builds the container, specs of its parts)
 
+# type -> (value -> parts and context, (parts, context) -> value, with keys): utils/_pytree.py
+REGISTERED: dict[type, tuple[Callable[..., Any], Callable[..., Any], Any]] = {}
 _DICTS: tuple[Any, ...] = (dict, OrderedDict, defaultdict)
 
 
@@ -26,6 +28,10 @@ def parts_of(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
         if hasattr(kind, "_fields"):
             return list(tree), lambda parts: kind(*parts)
         return list(tree), tuple
+    if kind in REGISTERED:
+        flat, build = REGISTERED[kind][:2]
+        parts, context = flat(tree)
+        return list(parts), lambda parts: build(parts, context)
     return None
 
 

@@ -356,3 +356,11 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any,
         input = checkpoint(run(start, start + size), input, use_reentrant=use_reentrant,
                            preserve_rng_state=preserve)
     return run(size * (segments - 1), len(parts))(input)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("create_selective_checkpoint_contexts", "CheckpointPolicy",
+                "SelectiveCheckpointContext"):
+        raise AttributeError(f"minigrad.utils.checkpoint has no {name}: what is kept is not chosen "
+                             f"op by op here; checkpoint() the parts of the model to be forgotten")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
