@@ -222,11 +222,15 @@ def _count(shape: Shape) -> int:
     return shape if isinstance(shape, int) else math.prod(shape)
 
 
+_WORD = np.dtype("<u8")  # the same draws whatever the order of bytes
+_PART = {bits: np.dtype(f"<u{bits // 8}") for bits in (16, 32)}
+
+
 def _halves(count: int, generator: Generator | None, bits: int) -> Array:
     """Return `count` uint16 or uint32 numbers, cut from as few words as hold them."""
     per_word = 64 // bits
     words = resolve(generator).words(-(-count // per_word))
-    return words.astype("<u8", copy=False).view(f"<u{bits // 8}")[:count]
+    return words.astype(_WORD, copy=False).view(_PART[bits])[:count]
 
 
 def uniform(shape: Shape, dtype: Any = np.float32, generator: Generator | None = None) -> Array:
@@ -256,8 +260,10 @@ def bernoulli(shape: Shape, p: float, generator: Generator | None = None) -> Arr
     result = bits < whole
     rest = p * 65536 - whole
     if rest:
-        undecided = np.flatnonzero(bits == whole)
-        result[undecided] = uniform(undecided.size, np.float64, generator) < rest
+        equal = bits == whole
+        count = int(np.count_nonzero(equal))
+        if count:
+            result[equal] = uniform(count, np.float64, generator) < rest
     return result.reshape(shape)
 
 

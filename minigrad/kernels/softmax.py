@@ -3,8 +3,8 @@
 The maximum is subtracted first, so that no exponential overflows. A slice of nothing but -inf
 gives NaN, as 0 / 0, like PyTorch. float16 is computed in float32 and rounded once.
 
-Arrays are viewed as (outer, n, inner) with the axis in the middle and worked on in blocks of outer
-slices that stay in the cache between the passes.
+Arrays are viewed as (outer, n, inner) with the axis in the middle, or (outer, n) if it is the last,
+and worked on in blocks of outer slices that stay in the cache between the passes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ __all__ = [
     "log_softmax",
     "log_softmax_backward",
     "logsumexp",
+    "ones",
+    "row_maxima",
     "softmax",
     "softmax_backward",
 ]
@@ -67,39 +69,52 @@ def _wide(x: Array) -> Array:
 
 def _in_blocks(function: Callable[..., None], axis: int, *arrays: Array) -> Array:
     """Apply function(out, *blocks), which works along the middle axis, to blocks of arrays."""
-    shape, dtype = arrays[0].shape, arrays[0].dtype
+    shape, dtype, size = arrays[0].shape, arrays[0].dtype, arrays[0].size
     axis = axis % max(1, len(shape))  # a number counts as a row of one
     length = shape[axis] if shape else 1
-    view = (prod(shape[:axis]), length, prod(shape[axis + 1 :]))
+    inner = 1 if axis + 1 >= len(shape) else prod(shape[axis + 1 :])
+    outer = size // (length * inner) if size else 0
+    view = (outer, length) if inner == 1 else (outer, length, inner)
     inputs = [np.ascontiguousarray(_wide(array)).reshape(view) for array in arrays]
     out = np.empty(view, inputs[0].dtype)
-    step = max(1, BLOCK // max(1, view[1] * view[2]))
+    if 0 < size <= BLOCK:
+        function(out, *inputs)
+    elif size:
+        step = max(1, BLOCK // (length * inner))
 
-    def work(index: int) -> None:
-        part = slice(index * step, (index + 1) * step)
-        function(out[part], *(array[part] for array in inputs))
+        def work(index: int) -> None:
+            part = slice(index * step, (index + 1) * step)
+            function(out[part], *(array[part] for array in inputs))
 
-    each_block(work, -(-view[0] // step) if out.size else 0, out.size)
-    return out.reshape(shape).astype(dtype, copy=False)
+        each_block(work, -(-outer // step), size)
+    return out.reshape(shape) if out.dtype is dtype else out.reshape(shape).astype(dtype)
 
 
 @lru_cache(maxsize=16)
-def _ones(length: int, dtype: np.dtype) -> Array:
+def ones(length: int, dtype: np.dtype) -> Array:
+    """Return a vector of ones, made once: a product with it is the fastest sum."""
     return np.ones(length, dtype)
 
 
 def _sum(x: Array) -> Array:
     """Return sums along the middle axis; BLAS takes a third of the time of add.reduce."""
-    if x.shape[2] == 1:
-        return (x[:, :, 0] @ _ones(x.shape[1], x.dtype))[:, None, None]
+    if x.ndim == 2:
+        return x.dot(ones(x.shape[1], x.dtype))[:, None]
     return np.add.reduce(x, axis=1, keepdims=True)
 
 
 def _top(x: Array) -> Array:
-    """Return maxima along the middle axis; short rows are turned, as each costs NumPy a loop."""
-    if x.shape[2] == 1 and 0 < x.shape[1] <= _SHORT:
-        return np.maximum.reduce(np.ascontiguousarray(x[:, :, 0].T), 0)[:, None, None]
+    """Return maxima along the middle axis."""
+    if x.ndim == 2:
+        return row_maxima(x)[:, None]
     return np.maximum.reduce(x, axis=1, keepdims=True)
+
+
+def row_maxima(x: Array) -> Array:
+    """Return the maxima of a matrix's rows; short rows are turned, as each costs NumPy a loop."""
+    if 0 < x.shape[1] <= _SHORT:
+        return np.maximum.reduce(x.T.copy(), 0)
+    return np.maximum.reduce(x, 1, initial=-np.inf)
 
 
 def _softmax(out: Array, x: Array) -> None:
@@ -114,8 +129,8 @@ def _log_softmax(out: Array, x: Array) -> None:
 
 
 def _softmax_backward(out: Array, y: Array, g: Array) -> None:
-    if y.shape[2] == 1:
-        total = np.vecdot(g[:, :, 0], y[:, :, 0])[:, None, None]
+    if y.ndim == 2:
+        total = np.vecdot(g, y)[:, None]
     else:
         total = np.add.reduce(np.multiply(g, y, out=out), axis=1, keepdims=True)
     np.subtract(g, total, out=out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from .. import _check
 from .._check import floats
 from ..engine import op
+from ..kernels.softmax import ones, row_maxima
 from ..modes import state
 from .choose import _where as where
 from .elementwise import neg
@@ -254,6 +256,55 @@ def _(g: Any, input: Any, target: Any, weight: Any, ignore_index: int, reduction
     return dx, None, None
 
 
+# ------------------------------------------------------- the common case: rows of scores, no frills
+def _are_rows(x: Any, target: Any, ignore_index: int) -> bool:
+    """Tell whether these are (N, C) scores and N classes, of which all are valid and count."""
+    if (type(x) is not ndarray or type(target) is not ndarray or x.ndim != 2 or target.ndim != 1
+            or len(x) != len(target) or not x.size or x.dtype.kind != "f"
+            or target.dtype != np.int64):
+        return False
+    classes = x.shape[1]
+    largest = np.maximum.reduce(target.view(np.uint64))  # negative ones are huge
+    return bool(largest < classes and not 0 <= ignore_index < classes)
+
+
+def _rows_reference(input: Any, target: Any, reduction: str) -> Any:
+    return _class_reference(input, target, None, -100, reduction, 0.0)
+
+
+@lru_cache(maxsize=32)
+def _starts(rows: int, classes: int) -> ndarray:
+    """Return where each row of a matrix begins in memory; nothing writes to it."""
+    return np.arange(0, rows * classes, classes)
+
+
+@op(input=None, target=None, smooth="powers sums", aux="places", reference=_rows_reference,
+    shown="NllLossBackward0")
+def _row_cross_entropy(input: Any, target: Any, reduction: str) -> Any:
+    """Return the sum or mean of -log softmax(input) at the targets, one for each row."""
+    x = np.ascontiguousarray(wide(input))
+    places = target + _starts(*x.shape)
+    powers = x - row_maxima(x)[:, None]
+    logits = powers.reshape(-1)[places]
+    np.exp(powers, out=powers)
+    sums = powers.dot(ones(x.shape[1], x.dtype))
+    losses = np.log(sums)
+    losses -= logits
+    y = losses.dot(ones(len(x), x.dtype)).item()
+    return np.array(y / len(x) if reduction == "mean" else y, input.dtype), places, powers, sums
+
+
+@_row_cross_entropy.fused
+def _(g: Any, input: Any, target: Any, reduction: str, places: Any, powers: Any, sums: Any,
+      needs: Any) -> Any:
+    # with p = powers / sums, the sum's gradient is p - onehot(target) in each row
+    share = g.item() / len(powers) if reduction == "mean" else g.item()
+    each = np.array(share, powers.dtype)
+    dx = powers * (each / sums)[:, None]
+    dx.reshape(-1)[places] -= each
+    return dx, None
+
+
 # ----------------------------------------------------------------------- targets of probabilities
 @op(input=lambda g, count: g / count, shown="DivBackward1")
 def _divided(input: Any, count: int) -> Any:
@@ -293,6 +344,9 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, size_average: boo
     """
     reduction = reduction_of(size_average, reduce, reduction)
     _check.tensors("cross_entropy", input=input, target=target)
+    if (weight is None and label_smoothing == 0 and reduction != "none"
+            and _are_rows(input._data, target._data, ignore_index)):
+        return _row_cross_entropy(input, target, reduction)
     if label_smoothing > 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if target._data.shape != input._data.shape:

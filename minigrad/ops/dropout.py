@@ -34,7 +34,7 @@ def _noise(input: ndarray, p: float, shape: tuple[int, ...], generator: Any) -> 
     if p == 1:
         return np.zeros((), input.dtype)
     noise = _kept(input, p, shape, generator).astype(input.dtype)
-    noise *= 1 / (1 - p)
+    noise *= np.array(1 / (1 - p), input.dtype)  # numbers are converted more slowly
     return noise
 
 
@@ -59,12 +59,13 @@ def _alpha_dropout(input: Any, p: float, features: bool, generator: Any) -> Any:
         zero = np.zeros((), input.dtype)
         return input * zero, zero
     shape = input.shape[:2] + (1,) * (input.ndim - 2) if features else input.shape
-    a = 1 / math.sqrt((ALPHA**2 * p + 1) * (1 - p))
-    kept = _kept(input, p, shape, generator)
-    scale = kept.astype(input.dtype)
-    scale *= a
-    shift = np.where(kept, input.dtype.type(ALPHA * a * p), input.dtype.type(ALPHA * a * (p - 1)))
-    return input * scale + shift, scale
+    a, kind = 1 / math.sqrt((ALPHA**2 * p + 1) * (1 - p)), input.dtype
+    scale = _kept(input, p, shape, generator).astype(kind)
+    scale *= np.array(a, kind)  # of the array's dtype: numbers are converted more slowly
+    y = input + np.array(ALPHA, kind)  # with s = a or 0, (x + ALPHA) s + a ALPHA (p - 1) is
+    y *= scale  # a x + a p ALPHA where kept: b = a p ALPHA
+    y += np.array(a * ALPHA * (p - 1), kind)
+    return y, scale
 
 
 def check_p(p: float) -> None:

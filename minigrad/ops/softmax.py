@@ -18,6 +18,11 @@ from .reduce import sum
 ndarray = np.ndarray
 
 
+def _axis(dim: Any, ndim: int) -> int:
+    """Return the dimension as an axis, after checking it."""
+    return _check.dim(dim if type(dim) is int else _check.integer(dim, "dim"), ndim)
+
+
 # Both slopes are linear in `slope`, and ops of their own: one pass, rounded once in half precision.
 @op(slope=lambda g, share, dim: _softmax_slope(g, share, dim),
     share=lambda g, slope, share, dim: g * (slope - sum(slope * share, dim, True))
@@ -37,15 +42,13 @@ def _log_softmax_slope(slope: Any, logs: Any, dim: int) -> Any:
 @op(input=lambda g, y, dim: _softmax_slope(g, y, dim))
 def _softmax(input: Any, dim: int) -> Any:
     floats("softmax", input)
-    dim = _check.dim(_check.integer(dim, "dim"), input.ndim)
-    return kernel.softmax(input, dim)
+    return kernel.softmax(input, _axis(dim, input.ndim))
 
 
 @op(input=lambda g, y, dim: _log_softmax_slope(g, y, dim))
 def _log_softmax(input: Any, dim: int) -> Any:
     floats("log_softmax", input)
-    dim = _check.dim(_check.integer(dim, "dim"), input.ndim)
-    return kernel.log_softmax(input, dim)
+    return kernel.log_softmax(input, _axis(dim, input.ndim))
 
 
 @with_out

@@ -1,0 +1,129 @@
+"""The short cuts for small arrays give what the general forms give."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import minigrad as torch
+import minigrad.nn.functional as F
+from minigrad.ops import cross_entropy as ce
+
+ROWS = [(1, 1), (1, 7), (5, 1), (3, 4), (32, 10), (64, 33), (4, 1000)]
+
+
+def scores(rows, classes, dtype=torch.float64, scale=3.0):
+    generator = torch.Generator().manual_seed(rows * classes)
+    x = torch.randn(rows, classes, generator=generator, dtype=torch.float64) * scale
+    target = torch.randint(0, classes, (rows,), generator=generator)
+    return x.to(dtype).requires_grad_(), target
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("shape", ROWS)
+def test_cross_entropy_of_rows_is_that_of_the_general_op(shape, reduction):
+    x, target = scores(*shape)
+    y = F.cross_entropy(x, target, reduction=reduction)
+    general = ce._class_cross_entropy(x, target, None, -100, reduction, 0.0)
+    assert type(y.grad_fn.op) is type(general.grad_fn.op)
+    assert y.grad_fn.op is ce._row_cross_entropy.op
+    assert y.grad_fn.name() == general.grad_fn.name() == "NllLossBackward0"
+    torch.testing.assert_close(y, general)
+    for a, b in zip(torch.autograd.grad(y * 2, x, retain_graph=True),
+                    torch.autograd.grad(general * 2, x), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16"])
+def test_cross_entropy_of_rows_in_other_dtypes(kind):
+    x, target = scores(32, 10, getattr(torch, kind), 20.0)
+    y = F.cross_entropy(x, target)
+    exact = x.detach().double().requires_grad_()
+    expected = F.cross_entropy(exact, target)
+    (g,), (right,) = torch.autograd.grad(y, x), torch.autograd.grad(expected, exact)
+    assert y.dtype == g.dtype == x.dtype
+    tolerance = {"float32": 1e-6, "float16": 2e-3}[kind]
+    torch.testing.assert_close(y.double(), expected, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(g.double(), right, rtol=tolerance, atol=tolerance / 32)
+
+
+def test_cross_entropy_of_rows_at_any_strides_and_twice():
+    x, target = scores(6, 4)
+    turned = x.detach().t().clone().requires_grad_()
+    sparse = torch.zeros(12, dtype=torch.int64)
+    sparse[::2] = target
+    y = F.cross_entropy(turned.t(), sparse[::2])
+    y.backward(retain_graph=True)
+    y.backward()
+    F.cross_entropy(x, target).backward()
+    torch.testing.assert_close(turned.grad, 2 * x.grad.t())
+
+
+def test_cross_entropy_of_rows_has_all_orders():
+    x, target = scores(3, 4)
+    assert torch.autograd.gradcheck(lambda x: F.cross_entropy(x, target), (x,))
+    assert torch.autograd.gradgradcheck(lambda x: F.cross_entropy(x, target), (x,))
+
+
+def test_cross_entropy_of_rows_with_infinite_scores():
+    x = torch.tensor([[0.0, -math.inf, 1.0], [math.inf, 0.0, 0.0]], requires_grad=True)
+    y = F.cross_entropy(x[:1], torch.tensor([2]))
+    assert y.item() == pytest.approx(math.log(1 + math.exp(-1)))
+    (g,) = torch.autograd.grad(y, x)
+    assert g[0, 1] == 0 and torch.isfinite(g).all()
+    assert torch.isnan(F.cross_entropy(x, torch.tensor([2, 0])))
+
+
+def test_what_is_not_plain_rows_takes_the_general_way():
+    x, target = scores(4, 3)
+    target = torch.tensor([0, 1, 2, 1])
+    general = ce._class_cross_entropy.op
+    assert F.cross_entropy(x, target, ignore_index=1).grad_fn.op is general
+    assert F.cross_entropy(x, target, torch.ones(3, dtype=x.dtype)).grad_fn.op is general
+    assert F.cross_entropy(x, torch.tensor([0, 1, -100, 1])).grad_fn.op is general
+    assert F.cross_entropy(x, target.to(torch.uint8)).grad_fn.op is general
+    for wrong in (3, -1):
+        with pytest.raises(IndexError, match="out of bounds"):
+            F.cross_entropy(x, torch.tensor([0, 1, 2, wrong]))
+
+
+@pytest.mark.parametrize("shape", [(1,), (40,), (3, 5), (2, 3, 4), (200, 33), (0, 3)])
+@pytest.mark.parametrize("function", [torch.softmax, torch.log_softmax])
+def test_softmax_of_the_last_and_of_inner_dimensions_agree(function, shape):
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+    turned = x.detach().unsqueeze(-1).requires_grad_()
+    y, same = function(x, -1), function(turned, len(shape) - 1).squeeze(-1)
+    torch.testing.assert_close(y, same)
+    g = torch.randn(shape, generator=generator, dtype=torch.float64)
+    y.backward(g)
+    same.backward(g)
+    torch.testing.assert_close(x.grad, turned.grad.squeeze(-1))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16])
+def test_alpha_dropout_is_an_affine_function_of_what_is_kept(kind):
+    x = torch.linspace(-3, 3, 4000).to(kind).requires_grad_()
+    p = 0.3
+    y = F.alpha_dropout(x, p, training=True)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    assert y.dtype == slope.dtype == kind
+    limit = 1.7580993408473766
+    a = ((1 - p) * (1 + p * limit**2)) ** -0.5
+    kept = slope.numpy() != 0
+    assert 0.25 < 1 - kept.mean() < 0.35
+    expected = np.where(kept, a * x.detach().double().numpy() + a * p * limit, a * (p - 1) * limit)
+    close = {torch.float16: 6e-3}.get(kind, 1e-6)
+    np.testing.assert_allclose(y.detach().double().numpy(), expected, atol=close)
+    np.testing.assert_allclose(slope.double().numpy()[kept], a, rtol=1e-3)
+
+
+def test_boundary_bits_are_drawn_again():
+    """p = 2**-18 is no multiple of 2**-16: without more bits it would be 0."""
+    generator = torch.Generator().manual_seed(3)
+    from minigrad import _random
+
+    hits = sum(int(_random.bernoulli(1 << 20, 2.0**-18, generator).sum()) for _ in range(16))
+    assert 30 < hits < 110  # 64 are expected
