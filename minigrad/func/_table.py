@@ -23,7 +23,7 @@ def _families(rule: rules.Rule, names: str) -> dict[str, rules.Rule]:
 RULES: dict[str, rules.Rule] = {
     **_families(rules.elementwise, """
         activation: elu elu_slope logistic gelu_slope gelu_tanh_slope gelu silu_slope silu
-        activation: mish_slope mish softplus logsigmoid
+        activation: mish_slope mish softplus logsigmoid plain_gelu
         arithmetic: floor_divide remainder fmod square reciprocal floor ceil trunc round frac fmax
         arithmetic: fmin nan_to_num heaviside copysign lerp addcmul addcdiv
         bessel: jv yv iv_scaled iv kv_scaled kv spherical airy_ai airy_prime i0

@@ -1,14 +1,24 @@
-"""Run work over blocks that stay in the cache, on the threads where there are several."""
+"""Run work over blocks that stay in the cache, on the threads where there are several.
+
+Threads wait for each other at the interpreter lock between any two NumPy calls. So blocks are
+large, and a second thread is asked only for arrays of several blocks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from minigrad._quiet import hush, unhush
-from minigrad.kernels._threads import one_blas_thread, run
+from minigrad.kernels._threads import get_num_threads, one_blas_thread, run
 
 BLOCK = 1 << 18  # elements: smaller blocks spend more time between the calls than within them
+CACHED = 1 << 16  # elements: four such arrays of float32 stay in the second-level cache
+_SEVERAL = 3  # blocks: fewer are not worth waking a thread
 _ALONE = 8192  # elements: OpenBLAS itself takes one thread only
+_LARGE = 1 << 20  # elements: from here on two threads write a product faster than one
 
 
 def each_block(work: Callable[[int], None], count: int, size: int) -> None:
@@ -30,3 +40,48 @@ def each_block(work: Callable[[int], None], count: int, size: int) -> None:
         return
     with one_blas_thread:
         run(quiet, count)
+
+
+def apply_in_blocks(function: Callable[..., None], *arrays: np.ndarray, size: int = CACHED) -> None:
+    """Call function(*blocks) for blocks of flat arrays of one length; elementwise work in place.
+
+    Infinities and NaNs are results, not warnings.
+    """
+    length = len(arrays[0])
+
+    def work(index: int) -> None:
+        part = slice(index * size, (index + 1) * size)
+        loud = hush()
+        try:
+            function(*[array[part] for array in arrays])
+        finally:
+            unhush(loud)
+
+    count = -(-length // size)
+    if count >= _SEVERAL:
+        run(work, count)
+    else:
+        for index in range(count):
+            work(index)
+
+
+def product(a: np.ndarray, b: np.ndarray) -> Any:
+    """Return a * b, of large arrays in as many parts as there are threads."""
+    threads = get_num_threads()
+    if a.size < _LARGE or threads == 1 or not (a.flags.c_contiguous and b.flags.c_contiguous
+                                               and a.shape == b.shape and a.dtype == b.dtype):
+        return a * b
+    y = np.empty_like(a)
+    flat = [array.reshape(-1) for array in (a, b, y)]
+    step = -(-a.size // threads)
+
+    def work(index: int) -> None:
+        part = slice(index * step, (index + 1) * step)
+        loud = hush()
+        try:
+            np.multiply(flat[0][part], flat[1][part], out=flat[2][part])
+        finally:
+            unhush(loud)
+
+    run(work, threads)
+    return y

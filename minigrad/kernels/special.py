@@ -13,16 +13,13 @@ float64 and 0.5 in float32; float16 is computed in float32 and rounded once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from minigrad._quiet import hush, unhush
-from minigrad.kernels._threads import run
+from minigrad.kernels._blocks import apply_in_blocks
 
 __all__ = ["erf", "erfinv"]
-
-_BLOCK = 1 << 15  # elements: a handful of such arrays stay in the second-level cache
-_LANE = 8 * _BLOCK  # what one thread takes at a time
 
 
 def _constants(*values: float, dtype: type = np.float64) -> list[np.ndarray]:
@@ -94,25 +91,19 @@ def erfinv(x: np.ndarray) -> np.ndarray:
     return in_blocks(_erfinv, x.astype(np.float64, copy=False)).astype(x.dtype, copy=False)
 
 
-def in_blocks(function: Callable[[np.ndarray, np.ndarray], None], x: np.ndarray) -> np.ndarray:
-    """Apply function(block, out) to contiguous blocks of x on the threads."""
+def in_blocks(
+    function: Callable[..., None], x: np.ndarray, results: int = 1
+) -> Any:
+    """Apply function(block, *outs) to contiguous blocks of x, on the threads if there are many.
+
+    Return the result, or a list if there are several.
+    """
     wide = np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
     flat = wide.reshape(-1)
-    y = np.empty_like(flat)
-
-    def work(index: int) -> None:
-        loud = hush()
-        try:
-            for start in range(index * _LANE, min(flat.size, (index + 1) * _LANE), _BLOCK):
-                function(flat[start : start + _BLOCK], y[start : start + _BLOCK])
-        finally:
-            unhush(loud)
-
-    if flat.size <= _LANE:
-        work(0)
-    else:
-        run(work, -(-flat.size // _LANE))
-    return y.reshape(x.shape).astype(x.dtype, copy=False)
+    made = [np.empty_like(flat) for _ in range(results)]
+    apply_in_blocks(function, flat, *made)
+    shaped = [y.reshape(x.shape).astype(x.dtype, copy=False) for y in made]
+    return shaped[0] if results == 1 else shaped
 
 
 def _polynomial(x: np.ndarray, coefficients: list[np.ndarray]) -> np.ndarray:

@@ -14,6 +14,8 @@ from .. import _check, views
 from .._check import floats
 from ..engine import op
 from ..kernels import gates, normal
+from ..kernels._blocks import product
+from ..modes import state
 from .choose import _where as where
 from .choose import clamp
 from .elementwise import abs, exp, sigmoid, tanh
@@ -144,6 +146,13 @@ def _gelu_rule(g: Any, input: Any, approximate: str) -> Any:
 
 
 @op(input=_gelu_rule)
+def _plain_gelu(input: Any, approximate: str) -> Any:
+    """Return gelu without saving its slope, for derivatives of higher order."""
+    return normal.gelu(input) if approximate == "none" else gates.gelu_tanh(input)
+
+
+@op(input=None, smooth="slope", reference=lambda input, approximate: _plain_gelu(
+    input, approximate))
 def gelu(input: Any, *, approximate: str = "none") -> Any:
     """Return input * Phi(input), Phi the distribution function of the standard normal.
 
@@ -156,13 +165,19 @@ def gelu(input: Any, *, approximate: str = "none") -> Any:
     """
     floats("gelu", input)
     if approximate == "none":
-        return normal.gelu(input)
+        return normal.gelu_and_slope(input) if state.grad else (normal.gelu(input), None)
     if approximate == "tanh":
-        return gates.gelu_tanh(input)
+        return gates.gelu_tanh(input), None
     if not isinstance(approximate, str):
         raise TypeError(f"gelu(): argument 'approximate' must be str, 'none' or 'tanh', not "
                         f"{type(approximate).__name__}")
     raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+
+
+@gelu.fused
+def _(g: Any, input: Any, slope: Any, needs: Any) -> Any:
+    # one pass of forward finds Phi(x), and Phi(x) + x phi(x) takes little more
+    return (product(g, gates.gelu_tanh_slope(input) if slope is None else slope),)
 
 
 def _silu_curvature(input: Any) -> Any:

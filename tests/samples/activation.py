@@ -10,7 +10,7 @@ SAMPLES = numbered([
       ("gelu", "silu", "mish", "softplus", "logsigmoid", "sigmoid", "tanh", "tanhshrink")],
     S(F + "softsign", A(2, 3, **KINKS)),
     S(F + "gelu", A(2, 3), approximate="tanh", covers="gelu gelu_tanh_slope"),
-    S(F + "gelu", A(6, low=-8.0, high=8.0), covers="gelu gelu_slope"),
+    S(F + "gelu", A(6, low=-8.0, high=8.0), covers="gelu gelu_slope plain_gelu"),
     S(F + "gelu", A(6, low=-8.0, high=8.0), approximate="tanh", covers="gelu gelu_tanh_slope"),
     S(F + "gelu", A(), covers="gelu"),
     S(F + "mish", A(6, low=-8.0, high=8.0), covers="mish mish_slope"),
