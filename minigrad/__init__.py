@@ -30,8 +30,7 @@ from ._random import (
 from .tensor import Tensor  # isort: skip  (binds the engine; what follows needs it)
 
 # ---- autograd
-from . import _random as random
-from . import autograd, return_types, storage
+from . import autograd, random, return_types, storage
 from .storage import TypedStorage, UntypedStorage
 from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .modes import (
@@ -255,11 +254,11 @@ nan = inf - inf
 pi = 3.141592653589793
 newaxis = None
 
-_LAZY = ("func", "special", "nn", "optim", "testing", "utils", "viz")
+_LAZY = ("_C", "func", "special", "nn", "optim", "overrides", "testing", "utils", "viz")
 _REPORTS = ("doctor", "explain", "summary")
 
 if _TYPE_CHECKING:
-    from . import func, nn, optim, special, testing, utils, viz
+    from . import _C, func, nn, optim, overrides, special, testing, utils, viz
     from ._doctor import doctor
     from ._explain import explain
     from ._summary import summary

@@ -102,8 +102,16 @@ def tensor(value: Any, function: str, name: str = "input", position: int = 1) ->
     data = getattr(value, "_data", None)
     if type(data) is not np.ndarray and not getattr(data, "stands_for_array", False):
         raise TypeError(f"{function}(): argument '{name}' (position {position}) must be Tensor, "
-                        f"not {type(value).__name__}; convert it with minigrad.as_tensor")
+                        f"not {type(value).__name__}; {remedy(value)}")
     return value
+
+
+def remedy(value: Any) -> str:
+    """Say what to do with an argument that is no Tensor."""
+    if hasattr(type(value), "__torch_function__"):
+        return ("import minigrad.overrides before the first call, so that functions look for its "
+                "__torch_function__")
+    return "convert it with minigrad.as_tensor"
 
 
 def tensors(function: str, **values: Any) -> None:

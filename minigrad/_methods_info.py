@@ -264,6 +264,8 @@ def _kept(tensor: Any) -> dict[str, Any]:
 def _rebuild(kind: type, array: Any, requires_grad: bool, kept: dict[str, Any]) -> Any:
     """Make a tensor again from what pickle or deepcopy kept."""
     made = wrap(array, None)
+    if requires_grad:
+        made.requires_grad_()
     made.__class__ = kind
     vars(made).update(kept)
-    return made.requires_grad_() if requires_grad else made
+    return made

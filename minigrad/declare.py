@@ -11,6 +11,8 @@ from operator import itemgetter
 from types import FunctionType
 from typing import Any, TypeVar
 
+from ._check import remedy
+
 REQUIRED = object()  # stands for an argument without default
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "a": "input"}
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,6 +74,7 @@ class Op:
                  outputs: str = "one", explain: Callable[..., Exception] | None = None,
                  mutate: Callable[..., None] | None = None) -> None:
         self.forward = positional(forward)
+        self.public: Any = None  # the function that callers get
         self.name = forward.__name__.strip("_")
         camel = "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
         self.shown = shown or f"{camel}Backward0"
@@ -166,12 +169,26 @@ class Op:
         kind = TypeError if isinstance(error, (TypeError, AttributeError)) else RuntimeError
         return kind(f"{self.name}() cannot take these arguments: {given} ({text})")
 
+    def offer(self, args: Any) -> Any:
+        """Offer the call to an argument that is no tensor but has `__torch_function__`."""
+        from ._dispatch import first_offer
+
+        return first_offer(self, args)
+
     def refuse(self, at: int, arg: Any) -> Exception:
         if self.explain and isinstance(arg, (list, tuple)) and not arg:  # cat([])
             return self.explain(arg)
-        kind = type(arg).__name__
-        return TypeError(f"{self.name}(): argument '{self.names[at]}' (position {at + 1}) must be "
-                         f"Tensor, not {kind}; convert it with minigrad.as_tensor")
+        return no_tensor(arg, f"{self.name}(): argument '{self.names[at]}' (position {at + 1}) "
+                              f"must be Tensor, not {type(arg).__name__}; {remedy(arg)}")
+
+
+class Overridden(TypeError):
+    """An argument is no tensor, but it has `__torch_function__`: it may take the call over."""
+
+
+def no_tensor(arg: Any, text: str) -> TypeError:
+    """Build the error for an argument that must be a tensor."""
+    return Overridden(text) if hasattr(type(arg), "__torch_function__") else TypeError(text)
 
 
 # Errors that only say what went wrong inside: they get the op's name and arguments.

@@ -31,7 +31,7 @@ import numpy as np
 
 from ._quiet import hush, unhush
 from .anomaly import anomaly
-from .declare import F, Op
+from .declare import F, Op, Overridden, no_tensor
 from .modes import state
 from .nodes import GradFn, Leaf, Slot, numbers, run_hooks, wrap
 from .versions import InferenceStorage, Intercepted, changed_in_place, note_saved, storage_of
@@ -72,7 +72,7 @@ def op(**declaration: Any) -> Callable[[F], F]:
             return run(made, args)
 
         update_wrapper(call, forward)
-        call.op = made  # type: ignore[attr-defined]
+        made.public, call.op = call, made  # type: ignore[attr-defined]
         call.fused = made.fused  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
 
@@ -113,8 +113,8 @@ def gather_many(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
             if arg._node is not None:
                 mask = op.bits[0][1]
         elif not (state.arrays and isinstance(arg, (ndarray, np.generic))):
-            raise TypeError(f"{op.name}(): expected Tensor as element {k} in argument 0, "
-                            f"but got {type(arg).__name__}")
+            raise no_tensor(arg, f"{op.name}(): expected Tensor as element {k} in argument 0, "
+                                 f"but got {type(arg).__name__}")
     return arrays, mask, found
 
 
@@ -141,6 +141,8 @@ def apply(op: Op, args: Sequence[Any]) -> Any:
         arrays, mask, found = (gather_many if op.variadic else gather)(op, args)
     except Intercepted:
         return intercept(op, args)
+    except Overridden:
+        return op.offer(args)
     if not found and not state.arrays:
         at = op.inputs[0] if op.inputs else 0
         raise op.refuse(at, args[at])

@@ -14,23 +14,24 @@ import numpy as np
 
 from . import _dtype, engine, nodes, views
 from ._device import cpu, strided
-from ._format import format_tensor
 from ._methods import Methods
 from ._methods_info import InfoMethods
 from ._methods_math import MathMethods
 from ._methods_rare import RareMethods
 from ._operators import Operators
+from ._subclasses import Subclasses
 from .backprop import backward
 from .engine import Leaf, Node, Pick, wrap
 from .modes import state
-from .ops import create, index
+from .ops import index
+from .outputs import into
 from .storage import origin
-from .versions import InferenceStorage, Storage, overlapping, storage_of
+from .versions import InferenceStorage, Storage, storage_of
 
 ndarray = np.ndarray
 
 
-class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
+class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclasses):
     """Hold numbers of one dtype in an n-dimensional array, and what is needed to differentiate.
 
     Make one with `tensor`, `zeros`, `randn`, ...; `Tensor(2, 3)` makes an unset float tensor of
@@ -55,11 +56,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
 
     __array_priority__ = 1000  # ndarray * Tensor comes to Tensor.__rmul__
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return object.__new__(cls)
-
-    def __init__(self, *args: Any, device: Any = None) -> None:
-        self._data = create.legacy(args, _dtype.get_default_dtype(), device)
+    _shown_as = "tensor"
 
     # ---- what the engine asks of the class
     _mark_view = staticmethod(views.mark_view)
@@ -83,26 +80,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
         """Run an op and write its result into `out=`, which must not need a gradient."""
         out = given.pop("out")
         made = function(*function.op.fill(args, given))
-        return Tensor._into_out(function.op.name, made, out, args)
-
-    @staticmethod
-    def _into_out(name: str, made: Any, out: Any, args: tuple[Any, ...]) -> Any:
-        """Write a result (or a tuple of them) into `out`, a tensor (or as many); return `out`."""
-        pairs = list(zip(*((made, out) if isinstance(out, (tuple, list)) else ([made], [out])),
-                         strict=True))
-        targets = [target for _, target in pairs]
-        needs = any(isinstance(a, Tensor) and a.requires_grad for a in (*args, *targets))
-        if state.grad and (needs or any(one.requires_grad for one, _ in pairs)):
-            raise RuntimeError(f"{name}(): functions with out=... arguments don't support "
-                               f"automatic differentiation, but one of the arguments requires "
-                               f"grad; drop out= or use no_grad()")
-        for one, target in pairs:
-            if target._data.shape != one._data.shape:
-                target._data = np.empty(one._data.shape, target._data.dtype)
-            check_target(name, target, one._data)
-            target._data[...] = one._data
-            views.wrote(target, name)
-        return out
+        return made if out is None else into(function.op.name, made, out, args)
 
     # ---- shape and type
     @property
@@ -368,33 +346,12 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators):
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return format_tensor(
-            self._data, requires_grad=self.requires_grad,
-            grad_fn_name=None if self.grad_fn is None else self.grad_fn.name().rpartition("::")[2])
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self._data.ndim else object.__format__(self, spec)
-
     # ---- indexing
     def __getitem__(self, key: Any) -> Tensor:
         return index.read(self, key)  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         index.write(self, key, value)
-
-
-def check_target(name: str, out: Tensor, y: ndarray) -> None:
-    """Refuse an `out=` that cannot take the result: by its dtype, or by its memory."""
-    if y.dtype != out._data.dtype and not Tensor._can_cast(y.dtype, out._data.dtype):
-        raise RuntimeError(
-            f"{name}(): result type {Tensor._type_name(y.dtype)} can't be cast to the "
-            f"desired output type {Tensor._type_name(out._data.dtype)}; give an out= of "
-            f"another dtype")
-    if not out._data.flags.writeable or overlapping(out._data):
-        raise RuntimeError(
-            f"unsupported operation: {name}() would write into an out= whose memory is shared by "
-            f"several elements (expand) or read-only; clone() it first")
 
 
 engine.Tensor = nodes.Tensor = Tensor

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import disabled
 from ..engine import wrap
 from ..modes import state
 from ..ops import shape
@@ -137,6 +138,7 @@ class BatchedTensor(Tensor):
     _full: Tensor
     _level: Level
     _copied = False  # should share memory with another tensor, but does not
+    __torch_function__ = disabled
 
     @property
     def _node(self) -> Any:  # type: ignore[override]

@@ -14,6 +14,7 @@ import numpy as np
 from .. import _dtype
 from .._device import device as Device
 from .._device import to_device
+from .._dispatch import disabled
 from ..engine import wrap
 from ..ops.create import empty
 from ..tensor import Tensor
@@ -27,11 +28,20 @@ def is_lazy(param: Any) -> bool:
     return isinstance(param, UninitializedTensorMixin)
 
 
-class Parameter(Tensor):
+class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
+    """Make `isinstance(t, Parameter)` true for parameters that keep a class of their own."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return super().__instancecheck__(instance) or (
+            cls is Parameter and isinstance(instance, Tensor) and instance._is_param)
+
+
+class Parameter(Tensor, metaclass=_ParameterMeta):
     """Mark a tensor as something that training changes: a Module lists it in `parameters()`.
 
     Args: data: the tensor whose memory the parameter shares; default an empty one.
     requires_grad: whether gradients are wanted; True needs a floating point dtype (RuntimeError).
+    A parameter of a subclass of Tensor is an instance of that class, and of Parameter.
     Copies (`copy.deepcopy`, pickle) keep the values, not the gradient.
 
     >>> import minigrad as torch
@@ -40,16 +50,22 @@ class Parameter(Tensor):
     tensor([1., 1.], requires_grad=True)
     """
 
-    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+    __torch_function__ = disabled
+    _shown_as = "tensor"
+    _is_param = True
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
         if data is None:
             data = empty(0)
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, got {type(data).__name__}; convert "
                             f"it with torch.tensor first")
-        self._data = data._data
-        self._storage = storage_of(data)
-        if requires_grad:
-            self.requires_grad_()
+        if type(data).__torch_function__ not in (disabled, Tensor.__torch_function__):
+            return _of_subclass(data, requires_grad)
+        made = object.__new__(cls)
+        made._data = data._data
+        made._storage = storage_of(data)
+        return made.requires_grad_() if requires_grad else made
 
     def __repr__(self) -> str:  # type: ignore[override]
         return "Parameter containing:\n" + super().__repr__()
@@ -60,12 +76,23 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:
             copied = wrap(self._data.copy(order="K"), None)
-            memo[id(self)] = type(self)(copied, self.requires_grad)
+            memo[id(self)] = Parameter.__new__(type(self), copied, self.requires_grad)
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return _rebuild_parameter, (type(self), wrap(self._data, None), self.requires_grad,
                                     _public(self))
+
+
+def _of_subclass(data: Tensor, requires_grad: bool) -> Any:
+    """Return a parameter that is an instance of the class of `data`."""
+    made: Any = data.detach().requires_grad_(requires_grad)
+    if type(made) is not type(data):
+        raise RuntimeError(f"Parameter: detach() of {type(data).__name__} returned an instance of "
+                           f"{type(made).__name__}; for a parameter that keeps its class it must "
+                           f"return one of the same class")
+    made._is_param = True
+    return made
 
 
 def _public(tensor: Any) -> dict[str, Any]:
@@ -75,7 +102,7 @@ def _public(tensor: Any) -> dict[str, Any]:
 
 def _rebuild_parameter(kind: type[Parameter], data: Tensor, requires_grad: bool,
                        kept: dict[str, Any]) -> Parameter:
-    made = kind(data, requires_grad)
+    made: Any = Parameter.__new__(kind, data, requires_grad)
     vars(made).update(kept)
     return made
 
@@ -101,6 +128,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """
 
     persistent: bool
+    __torch_function__ = disabled
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
         made: Any = (empty(0) if data is None else data).detach()
@@ -121,6 +149,10 @@ class UninitializedTensorMixin:
     cls_to_become: type[Any] = Tensor
     _kind: _dtype.dtype
     _wanted: bool
+    __torch_function__ = disabled
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        return object.__new__(cls)
 
     def __init__(self, requires_grad: bool, device: Device | str | None,
                  dtype: _dtype.dtype | None) -> None:

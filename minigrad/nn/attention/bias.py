@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._dispatch import disabled
 from ...engine import wrap
 from ...ops.attention import Bias, scaled_dot_product_attention
 from ...tensor import Tensor
@@ -47,16 +48,20 @@ class CausalBias(Tensor, Bias):
     variant: CausalVariant
     seq_len_q: int
     seq_len_kv: int
+    __torch_function__ = disabled
+    _shown_as = "tensor"
 
-    def __init__(self, variant: CausalVariant, seq_len_q: int, seq_len_kv: int) -> None:
+    def __new__(cls, variant: CausalVariant, seq_len_q: int, seq_len_kv: int) -> Any:
         if not isinstance(variant, CausalVariant):
             raise AssertionError(f"variant must be a CausalVariant, got {type(variant).__name__}")
         offset = seq_len_kv - seq_len_q if variant == CausalVariant.LOWER_RIGHT else 0
+        self = object.__new__(cls)
         self._data = np.tri(seq_len_q, seq_len_kv, offset, dtype=bool)
         self.variant, self.seq_len_q, self.seq_len_kv = variant, seq_len_q, seq_len_kv
         if offset < 0:
             warnings.warn(f"Lower right causal bias will produce rows without any key when "
                           f"seq_len_q={seq_len_q} > seq_len_kv={seq_len_kv}!", stacklevel=2)
+        return self
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout_p: float, is_causal: bool,
                scale: float | None, enable_gqa: bool, generator: Any) -> Tensor:

@@ -1,0 +1,10 @@
+"""The names of PyTorch's core that programs with `__torch_function__` use."""
+
+from __future__ import annotations
+
+from ._dispatch import DisableTorchFunction, DisableTorchFunctionSubclass
+from ._dispatch import disabled as _disabled_torch_dispatch_impl
+from ._dispatch import disabled as _disabled_torch_function_impl
+
+__all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass",
+           "_disabled_torch_dispatch_impl", "_disabled_torch_function_impl"]
