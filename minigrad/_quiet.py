@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,35 @@ try:  # what np.errstate uses inside, present in NumPy 2.0 to 2.4
     from numpy._core.umath import _extobj_contextvar, _make_extobj
 except ImportError:
 
-    def hush() -> Any:
-        """Ignore floating point errors from now on; return what `unhush` needs."""
-        return np.seterr(all="ignore")
+    hush: Any = partial(np.seterr, all="ignore")
+    error_state: Any = np.geterr
+    _silent: Any = dict.fromkeys(np.geterr(), "ignore")
 
     def unhush(before: Any) -> None:
         """Handle floating point errors as before the `hush` that returned `before`."""
         np.seterr(**before)
 
+    restore: Any = unhush
+
 else:
     _silent = _make_extobj(all="ignore")
-    _set = _extobj_contextvar.set
     unhush: Any = _extobj_contextvar.reset  # type: ignore[no-redef]
+    restore = _extobj_contextvar.set
+    error_state = _extobj_contextvar.get
+    hush = partial(restore, _silent)  # ignores from now on, and returns what `unhush` needs
 
-    def hush() -> Any:
-        """Ignore floating point errors from now on; return what `unhush` needs."""
-        return _set(_silent)
+_outside: Any = error_state()  # how NumPy handles errors when no op runs, as last noted
+
+
+def note_outside() -> Any:
+    """Return how NumPy handles errors now; remember it for `recover` if no op runs."""
+    global _outside
+    now = error_state()
+    if now != _silent:
+        _outside = now
+    return now
+
+
+def recover(nothing: Any = None) -> None:
+    """Undo a `hush` that KeyboardInterrupt kept from returning what `unhush` needs."""
+    restore(_outside)

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from ._quiet import hush, unhush
+from ._quiet import hush, note_outside, recover, restore, unhush
 from .anomaly import anomaly
 from .declare import F, Op, Overridden, no_tensor
 from .modes import state
@@ -120,13 +120,14 @@ def gather_many(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
 
 def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
     """Run the op on arrays; return the result (list for many) and the auxiliary results."""
-    loud = hush()
+    loud = None
     try:
+        loud = hush()
         y = op.forward(*arrays)
     except Exception as error:
         raise op.failure(error, arrays)  # noqa: B904 - what NumPy said stays visible below
     finally:
-        unhush(loud)
+        (unhush if loud else recover)(loud)
     aux: Sequence[Any] = ()
     if op.aux:
         y, *aux = y
@@ -323,11 +324,11 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     owned: set[Any] = set()
     found: dict[Any, Any] = {}
     ready: list[tuple[int, Any]] = []
-    previous = state.grad, state.task
-    state.grad, state.task = create is True, (next(numbers), (roots, needed), targets is None)
-    state.arrays += 1
-    loud = hush()
+    previous, loud = (state.grad, state.task, state.arrays), note_outside()
     try:
+        state.grad, state.task = create is True, (next(numbers), (roots, needed), targets is None)
+        state.arrays += 1
+        hush()
         for node, g in roots:
             if node in grads:
                 grads[node] = grads[node] + g
@@ -384,10 +385,9 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
                     if not pending[parent]:  # complete: its hooks need not wait
                         heappush(ready, (parent.key, parent))
             d = before = outcome = None
-    finally:
-        unhush(loud)
-        state.grad, state.task = previous
-        state.arrays -= 1
+    finally:  # plain stores and C calls: KeyboardInterrupt cannot come in between
+        state.grad, state.task, state.arrays = previous
+        restore(loud)
     return found
 
 

@@ -61,8 +61,14 @@ class _Mode:
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self.clone():
+            before = state.grad, state.inference
+            try:  # plain stores: KeyboardInterrupt could come before an __exit__ has begun
+                if self.inference is not None:
+                    state.inference = self.inference
+                state.grad = self.grad and not state.inference
                 return function(*args, **kwargs)
+            finally:
+                state.grad, state.inference = before
 
         return wrapped  # type: ignore[return-value]
 

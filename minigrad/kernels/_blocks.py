@@ -38,8 +38,7 @@ def each_block(work: Callable[[int], None], count: int, size: int) -> None:
         for index in range(count):
             quiet(index)
         return
-    with one_blas_thread:
-        run(quiet, count)
+    one_blas_thread(run, quiet, count)
 
 
 def apply_in_blocks(function: Callable[..., None], *arrays: np.ndarray, size: int = CACHED) -> None:

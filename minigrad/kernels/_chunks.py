@@ -79,8 +79,7 @@ class Chunks:
 
     def run(self, lane: Callable[[int], None]) -> None:
         """Call lane(0), lane(1), ... on the threads, with BLAS on one."""
-        with one_blas_thread:
-            run(lane, len(self.lanes))
+        one_blas_thread(run, lane, len(self.lanes))
 
     def memory(self, images: int) -> np.ndarray:
         """Return uninitialised scratch memory for some lowered images."""

@@ -53,8 +53,7 @@ def correlate(
         part, rows = parts[index]
         _correlate(part, x, w, bias, y[:, :, :, rows])
 
-    with one_blas_thread:
-        run(band, len(parts))
+    one_blas_thread(run, band, len(parts))
 
 
 def _correlate(
@@ -116,8 +115,7 @@ def contract(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
         part, rows = parts[index]
         terms[index] = _contract(part, g[:, :, :, rows], x)
 
-    with one_blas_thread:
-        run(band, len(parts))
+    one_blas_thread(run, band, len(parts))
     return np.add.reduce([terms[i] for i in range(len(parts))], axis=0)
 
 

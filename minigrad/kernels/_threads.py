@@ -15,7 +15,7 @@ import ctypes
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,46 +77,62 @@ def blas_core() -> str:
 
 
 class _BlasLimit:
-    """Count the calls that need a single-threaded BLAS; the last one to leave restores it."""
+    """Know the calls that need a single-threaded BLAS; the last one to leave restores it.
+
+    KeyboardInterrupt may be raised within each method here: what they do can be done again.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.depth = 0
+        self.inside: set[object] = set()
         self.outside = _openblas.get_num_threads() if _openblas else 1  # when nobody is in
 
-    def __enter__(self) -> None:
+    def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function while BLAS takes one thread; calls may be nested, on any thread."""
+        token = object()
+        try:
+            self.enter(token)
+            return function(*args)
+        finally:
+            try:
+                self.leave(token)
+            except BaseException:
+                self.leave(token)
+                raise
+
+    def enter(self, token: object) -> None:
         with self.lock:
-            if self.depth == 0 and _openblas:
+            if not self.inside and _openblas:
                 self.outside = _openblas.get_num_threads()
                 if self.outside != 1:
                     _openblas.set_num_threads(1)
-            self.depth += 1
+            self.inside.add(token)
 
-    def __exit__(self, *exc: object) -> None:
+    def leave(self, token: object) -> None:
         with self.lock:
-            self.depth -= 1
+            self.inside.discard(token)
             self._restore()
 
     def _restore(self) -> None:
-        if self.depth == 0 and _openblas and self.outside != 1:
+        if not self.inside and _openblas and self.outside != 1:
             _openblas.set_num_threads(self.outside)
 
     def set_outside(self, count: int) -> None:
         """Set the threads BLAS uses when no call holds the limit."""
         with self.lock:
             self.outside = count
-            if self.depth == 0 and _openblas:
+            if not self.inside and _openblas:
                 _openblas.set_num_threads(count)
 
     def after_fork(self) -> None:
         """Forget the calls of threads that the child process does not have."""
         self.lock = threading.Lock()
-        if self.depth:
-            self.depth = 0
+        if self.inside:
+            self.inside.clear()
             self._restore()
 
 
-one_blas_thread = _BlasLimit()  # `with one_blas_thread:` may be nested and entered by any thread
+one_blas_thread = _BlasLimit()
 
 
 # --- number of threads --------------------------------------------------------------------------
@@ -164,59 +180,67 @@ def set_num_threads(num: int, /) -> None:
 
 
 # --- workers ------------------------------------------------------------------------------------
+# A signal may raise KeyboardInterrupt in the main thread between any two calls. So that no worker
+# is lost and none still writes when `run` has ended, a worker's state is that of its last job, and
+# everything about jobs can be done again.
 
 
-def _nothing() -> None:
-    """Stand for the job of a worker that has none."""
+class _Job:
+    """A function that a worker calls once."""
+
+    __slots__ = ("done", "error", "finished", "started", "work")
+
+    def __init__(self, work: Callable[[], None] | None) -> None:
+        self.work = work
+        self.started = False
+        self.finished = work is None
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self) -> None:
+        assert self.work is not None
+        try:
+            self.work()
+        except BaseException as error:
+            self.error = error
+        self.work = None  # or the arrays of the last call would live until the next one
+        self.finished = True
+        self.done.release()
 
 
 class _Worker:
-    """A thread that sleeps on a lock until it is handed a function (6 us; an executor takes 30)."""
+    """A thread that sleeps on a lock until it is handed a job (6 us; an executor takes 30)."""
 
     def __init__(self) -> None:
         self.wake = threading.Lock()
-        self.done = threading.Lock()
         self.wake.acquire()
-        self.done.acquire()
-        self.job: Callable[[], None] = _nothing
-        self.error: BaseException | None = None
+        self.job = _Job(None)  # free as soon as its job is finished
         threading.Thread(target=self._loop, name="minigrad-worker", daemon=True).start()
 
     def _loop(self) -> None:
         while True:
             self.wake.acquire()
-            try:
-                self.job()
-            except BaseException as error:
-                self.error = error
-            self.job = _nothing  # or the arrays of the last call would live until the next one
-            self.done.release()
-
-    def start(self, job: Callable[[], None]) -> None:
-        self.job = job
-        self.wake.release()
-
-    def join(self) -> BaseException | None:
-        self.done.acquire()
-        error, self.error = self.error, None
-        return error
+            self.job.run()
 
 
-_idle: list[_Worker] = []  # a worker is in here or is owned by the one call that popped it
-_started = 0
+_workers: list[_Worker] = []
+_hiring = threading.Lock()
 
 
-def _hire(count: int) -> Iterator[_Worker]:
-    """Yield up to `count` idle workers; fewer if calls of other threads hold them."""
-    global _started
-    for _ in range(count):
-        try:
-            yield _idle.pop()
-        except IndexError:
-            if _started >= _num_threads - 1:
-                return
-            _started += 1
-            yield _Worker()
+def _assign(job: _Job) -> bool:
+    """Hand a job to a free worker; return False if calls of other threads hold all of them."""
+    with _hiring:
+        worker = next((w for w in _workers if w.job.finished), None)
+        if worker is None:
+            if len(_workers) >= _num_threads - 1:
+                return False
+            worker = _Worker()
+            _workers.append(worker)
+        worker.job = job
+        job.started = True
+        worker.wake.release()
+    return True
 
 
 def run(task: Callable[[int], None], count: int) -> None:
@@ -234,29 +258,36 @@ def run(task: Callable[[int], None], count: int) -> None:
         while (index := next(tickets)) < count:
             task(index)
 
-    workers = []
+    jobs: list[_Job] = []
     try:
-        for worker in _hire(min(count, _num_threads) - 1):
-            worker.start(work)
-            workers.append(worker)
+        for _ in range(min(count, _num_threads) - 1):
+            job = _Job(work)
+            jobs.append(job)
+            if not _assign(job):
+                break
         work()
     finally:
-        errors = [_release(worker) for worker in workers]
-    for error in errors:
-        if error is not None:
-            raise error
+        try:
+            _wait(jobs)
+        except BaseException:
+            _wait(jobs)
+            raise
+    for job in jobs:
+        if job.error is not None:
+            raise job.error
 
 
-def _release(worker: _Worker) -> BaseException | None:
-    """Wait for a worker and make it idle; one whose wait is interrupted is never used again."""
-    global _started
-    try:
-        error = worker.join()
-    except BaseException:
-        _started -= 1
-        raise
-    _idle.append(worker)
-    return error
+def _wait(jobs: list[_Job]) -> None:
+    """Wait for the jobs that were started, whatever interrupts come; then raise the last."""
+    late: BaseException | None = None
+    for job in jobs:
+        while job.started and not job.finished:
+            try:
+                job.done.acquire()
+            except BaseException as error:
+                late = error
+    if late is not None:
+        raise late
 
 
 # --- scratch memory -----------------------------------------------------------------------------
@@ -265,6 +296,13 @@ KEEP = 1 << 23  # bytes: a slot that needs more is allocated for the call and no
 _ALIGN = 64
 _local = threading.local()
 _views = threading.local()  # for each slot the last array: most calls have the last call's shape
+
+
+def aligned(size: int) -> np.ndarray:
+    """Return uninitialised bytes that begin at a cache line."""
+    raw = np.empty(size + _ALIGN, np.uint8)
+    start = -raw.ctypes.data % _ALIGN
+    return raw[start : start + size]
 
 
 def scratch(slot: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -280,9 +318,7 @@ def scratch(slot: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     buffers = _local.__dict__
     buffer = buffers.get(slot)
     if buffer is None or buffer.nbytes < size:
-        raw = np.empty(size + _ALIGN, np.uint8)
-        start = -raw.ctypes.data % _ALIGN
-        buffer = raw[start : start + size]
+        buffer = aligned(size)
         if size <= KEEP:
             buffers[slot] = buffer
     view = buffer[:size].view(dtype).reshape(shape)
@@ -296,9 +332,9 @@ def scratch(slot: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 def _after_fork() -> None:
     """A forked child has only the forking thread: no workers, nobody inside a BLAS limit."""
-    global _started
-    _idle.clear()
-    _started = 0
+    global _hiring
+    _workers.clear()
+    _hiring = threading.Lock()
     one_blas_thread.after_fork()
 
 

@@ -91,8 +91,7 @@ def correlate(
         if bias is not None:
             y[a:b] += bias
 
-    with one_blas_thread:
-        run(chunk, len(starts))
+    one_blas_thread(run, chunk, len(starts))
 
 
 def _tiles(x: np.ndarray, padding: Ints, high: int, wide: int) -> np.ndarray:

@@ -202,6 +202,7 @@ def conv_bias(g: np.ndarray) -> np.ndarray:
     if dtype.kind != "f" or not g.size:
         return np.add.reduce(g, axis=(0, *range(2, g.ndim)), dtype=dtype).astype(g.dtype)
     rows = np.ascontiguousarray(g, dtype).reshape(len(g) * g.shape[1], -1)
-    with one_blas_thread:  # or the bits could depend on the number of threads
-        sums = rows @ np.ones(rows.shape[1], dtype)  # BLAS adds faster than a reduction does
+    ones = np.ones(rows.shape[1], dtype)
+    # BLAS adds faster than a reduction does; on one thread, or the bits could depend on their number
+    sums = one_blas_thread(np.matmul, rows, ones)
     return np.add.reduce(sums.reshape(len(g), -1), axis=0).astype(g.dtype, copy=False)

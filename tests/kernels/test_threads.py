@@ -49,8 +49,8 @@ def test_workers_are_used_again():
     for _ in range(20):
         _threads.run(lambda i: None, 8)
     workers = [t for t in threading.enumerate() if t.name == "minigrad-worker"]
-    assert len(workers) <= max(_threads._started, 2)
-    assert len(_threads._idle) == _threads._started
+    assert len(workers) <= max(len(_threads._workers), 2)
+    assert all(worker.job.finished for worker in _threads._workers)
 
 
 @pytest.mark.parametrize("bad", [0, 1])
@@ -112,21 +112,22 @@ def test_without_openblas(monkeypatch):
 def test_blas_limit_is_counted_and_restored():
     _threads.set_num_threads(2)
     assert blas_threads() == 2
-    with _threads.one_blas_thread:
-        assert blas_threads() == 1
-        with _threads.one_blas_thread:
-            assert blas_threads() == 1
-        assert blas_threads() == 1
+    found = _threads.one_blas_thread(
+        lambda: [blas_threads(), _threads.one_blas_thread(blas_threads), blas_threads()])
+    assert found == [1, 1, 1]
     assert blas_threads() == 2
 
 
 @needs_openblas
 def test_set_num_threads_inside_the_limit_waits():
     _threads.set_num_threads(2)
-    with _threads.one_blas_thread:
+
+    def inside():
         _threads.set_num_threads(1)
         _threads.set_num_threads(3)
-        assert blas_threads() == 1
+        return blas_threads()
+
+    assert _threads.one_blas_thread(inside) == 1
     assert blas_threads() == 3
 
 
@@ -168,7 +169,7 @@ def test_a_forked_child_computes(inside):
     x, w = np.ones((8, 16, 32, 32), np.float32), np.ones((32, 16, 3, 3), np.float32)
     want = conv(x, w, (1, 1), (1, 1), (1, 1), 1)  # starts the worker that the child lacks
     if inside:
-        _threads.one_blas_thread.__enter__()
+        _threads.one_blas_thread.enter("test")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python 3.12 warns of fork in a process with threads
         child = os.fork()
@@ -176,10 +177,10 @@ def test_a_forked_child_computes(inside):
         signal.alarm(20)
         same = np.array_equal(conv(x, w, (1, 1), (1, 1), (1, 1), 1), want)
         limit = _threads._openblas is None or blas_threads() == 2
-        os._exit(0 if same and limit and _threads._started == 1 else 1)
+        os._exit(0 if same and limit and len(_threads._workers) == 1 else 1)
     status = os.waitpid(child, 0)[1]
     if inside:
-        _threads.one_blas_thread.__exit__()
+        _threads.one_blas_thread.leave("test")
     assert status == 0
 
 
@@ -188,7 +189,7 @@ def test_interpreter_exits_while_workers_wait():
         "from minigrad.kernels import _threads as t\n"
         "t.set_num_threads(2)\n"
         "t.run(lambda i: None, 2)\n"
-        "print(t._started)"
+        "print(len(t._workers))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert done.returncode == 0
