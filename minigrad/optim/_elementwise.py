@@ -11,20 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
+from operator import is_
 from typing import Any
 
 import numpy as np
 
 from .._dtype import float64, get_default_dtype
-from ..engine import wrap
+from ..engine import Leaf, wrap
+from ..kernels._blocks import each_block
 from ..tensor import Tensor
 from ..versions import storage_of
 
 ndarray = np.ndarray
 SMALL = 4096  # elements up to which a parameter is copied into the flat arrays
 FEW = 3  # with fewer of them the copies cost more than they save
-BLOCK = 32768  # elements worked on at a time: a block of every array stays in the cache
+BLOCK = 65536  # elements worked on at a time: a block of every array stays in the cache
+THREADED = 200_000  # elements from which several threads gain more than they cost
 
 
 @dataclass(slots=True)
@@ -45,11 +49,12 @@ class Elementwise:
         state = optimizer.state
         small, grads, states = [], [], []
         for param in params:
-            grad = param.grad
+            node = param._node
+            grad = node.grad if type(node) is Leaf else param.grad
             if grad is None:
                 continue
             g, own = grad._data, state[param]
-            if own and g.size <= SMALL and g.flags.c_contiguous:
+            if own and g.size <= SMALL:
                 small.append(param)
                 grads.append(g)
                 states.append(own)
@@ -136,32 +141,29 @@ class Flat:
 
     def holds(self, params: list[Tensor], states: list[dict[str, Any]]) -> bool:
         """Tell whether these are the parameters, and nobody has replaced an array since."""
-        if len(params) != len(self.params):
+        if not (len(params) == len(self.params) and all(map(is_, params, self.params))
+                and all(map(is_, [param._data for param in params], self.arrays))):
             return False
-        for param, known, array in zip(params, self.params, self.arrays, strict=True):
-            if param is not known or param._data is not array:
-                return False
-        for name, views in self.views.items():
-            for own, view in zip(states, views, strict=True):
-                held = own.get(name)
-                if held is None or held._data is not view:
-                    return False
-        return True
+        try:
+            return all(all(map(is_, [own[name]._data for own in states], views))
+                       for name, views in self.views.items())
+        except (KeyError, AttributeError):  # a state is gone
+            return False
 
     def step(self, rule: Elementwise, grads: list[ndarray]) -> bool:
         """Run the formula once for all; False if they are not at the same step."""
         t = 2.0
         if self.steps is not None:
             t = self.steps.item(0) + 1
-            if not (self.steps == t - 1).all():
+            if np.count_nonzero(self.steps != t - 1):
                 return False
             self.steps += 1
         values = self.values
         np.concatenate(self.rows, out=values)
-        np.concatenate([g.reshape(-1) for g in grads], out=self.grads)
+        np.concatenate(grads, None, self.grads)
         in_blocks(rule.kernel, rule.constants(t), values, self.grads, *self.states)
         for row, part in zip(self.rows, self.parts, strict=True):
-            np.copyto(row, part)
+            row[...] = part
         return True
 
 
@@ -179,8 +181,25 @@ def in_blocks(kernel: Callable[..., None], constants: tuple[Any, ...], *arrays: 
         kernel(*constants, *arrays)
         return
     flat = [a.reshape(-1) for a in arrays]
-    for start in range(0, size, BLOCK):
-        kernel(*constants, *[a[start:start + BLOCK] for a in flat])
+
+    def work(index: int) -> None:
+        part = slice(index * BLOCK, (index + 1) * BLOCK)
+        kernel(*constants, *[a[part] for a in flat])
+
+    count = -(-size // BLOCK)
+    if size >= THREADED:
+        each_block(work, count, size)
+    else:
+        for index in range(count):
+            work(index)
+
+
+@lru_cache(maxsize=256)
+def constant(value: float, kind: np.dtype[Any]) -> ndarray:
+    """Return a number as a 0-d array: NumPy takes longer to convert it at each call."""
+    made = np.array(value, kind)
+    made.flags.writeable = False
+    return made
 
 
 def zeros_of(param: Tensor) -> Tensor:

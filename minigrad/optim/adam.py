@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from ._elementwise import Elementwise
+from ._elementwise import Elementwise, constant
 from .optimizer import (
     Optimizer,
     check_at_least_0,
@@ -88,12 +88,12 @@ def _adam(b1: float, b2: float, eps: float, length: float, shrink: float, penalt
         p *= shrink
     if penalty:
         g = g + p * penalty
-    scratch = np.empty_like(p)
-    m *= b1
-    m += np.multiply(g, 1 - b1, out=scratch)
-    v *= b2
+    kind, scratch = p.dtype, np.empty_like(p)
+    m *= constant(b1, kind)
+    m += np.multiply(g, constant(1 - b1, kind), out=scratch)
+    v *= constant(b2, kind)
     np.multiply(g, g, out=scratch)
-    scratch *= 1 - b2
+    scratch *= constant(1 - b2, kind)
     v += scratch
     if largest is not None:
         v = np.maximum(largest, v, out=largest)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import Leaf
 from ..tensor import Tensor
-from ._elementwise import BLOCK, Elementwise, in_blocks
-from .optimizer import Optimizer, Update, check_at_least_0, check_lr, number, refuse
+from ..versions import storage_of
+from ._elementwise import BLOCK, Elementwise, constant, in_blocks
+from .optimizer import Optimizer, check_at_least_0, check_lr, number, refuse
 
 ndarray = np.ndarray
 
@@ -47,7 +49,7 @@ class SGD(Optimizer):
             "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
             "differentiable": differentiable, "fused": fused})
 
-    def _prepare(self, group: dict[str, Any]) -> Update | Elementwise:
+    def _prepare(self, group: dict[str, Any]) -> Elementwise:
         lr, momentum = number(group["lr"]), group["momentum"]
         decay = number(group["weight_decay"])
         sign = -1 if group["maximize"] else 1
@@ -58,20 +60,34 @@ class SGD(Optimizer):
                 lambda t: (lr, sign, decay, momentum, 1 if t == 1 else damped, nesterov),
                 ["momentum_buffer"], counted=False)
 
-        shrink = lr * decay
-        rates: dict[Any, ndarray] = {}  # 0-d arrays: NumPy takes longer to convert a number
+        return Plain(lr * sign, lr * decay)
 
-        def plain(param: Tensor, grad: ndarray) -> None:
-            rate = rates.get(grad.dtype)
-            if rate is None:
-                rate = rates[grad.dtype] = np.array(lr * sign, grad.dtype)
-            p = param._data
-            if p.size <= BLOCK:
-                _descend(rate, shrink, p, grad)
+
+class Plain(Elementwise):
+    """SGD without momentum: two calls of NumPy for each parameter, fewer than gathering needs."""
+
+    __slots__ = ("rate", "shrink")
+
+    def __init__(self, rate: float, shrink: float) -> None:
+        self.rate, self.shrink = rate, shrink
+
+    def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
+        """Update the parameters that have a gradient."""
+        shrink = self.shrink
+        for param in params:
+            node = param._node
+            grad = node.grad if type(node) is Leaf else param.grad
+            if grad is None:
+                continue
+            p, g = param._data, grad._data
+            rate = constant(self.rate, g.dtype)
+            if p.size > BLOCK:
+                in_blocks(_descend, (rate, shrink), p, g)
+            elif shrink:
+                _descend(rate, shrink, p, g)
             else:
-                in_blocks(_descend, (rate, shrink), p, grad)
-
-        return plain
+                p -= g * rate
+            (param._storage or storage_of(param)).wrote(by, where)
 
 
 def _descend(rate: ndarray, decay: float, p: ndarray, g: ndarray) -> None:

@@ -188,3 +188,52 @@ def test_mixed_dtypes_and_large_parameters_go_their_own_way():
         optimizer.step()
     for p in params:
         np.testing.assert_allclose(p.detach().numpy(), 0.7, rtol=1e-5)
+
+
+def test_gradients_in_any_layout_and_replaced_ones_count():
+    """The flat form takes gradients in row-major order, whatever their strides are."""
+    ends = []
+    for turned in (False, True):
+        params = [nn.Parameter(torch.ones(3, 4)), *(nn.Parameter(torch.ones(2)) for _ in range(3))]
+        optimizer = optim.Adam(params, lr=0.1)
+        for step in range(3):
+            g = torch.arange(12.0).reshape(3, 4) - step
+            params[0].grad = g.t().contiguous().t() if turned else g
+            for p in params[1:]:
+                p.grad = torch.ones(2)
+            optimizer.step()
+        ends.append([p.detach().numpy().copy() for p in params])
+    assert_equal(ends)
+
+
+@pytest.mark.parametrize("size", [_elementwise.BLOCK + 1, _elementwise.THREADED + 7])
+@made
+def test_large_parameters_in_blocks_and_on_threads(make, size, monkeypatch):
+    rng = np.random.default_rng(0)
+    start, slope = rng.standard_normal((2, size)).astype(np.float32)
+    ends = []
+    for block in (_elementwise.BLOCK, 10 * size):
+        monkeypatch.setattr(_elementwise, "BLOCK", block)
+        param = nn.Parameter(torch.from_numpy(start.copy()))
+        optimizer = make([param])
+        for _ in range(3):
+            param.grad = torch.from_numpy(slope.copy())
+            optimizer.step()
+        ends.append([param.detach().numpy()])
+    assert_equal(ends)
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}, {"maximize": True}])
+def test_plain_descent(options):
+    params = parameters()
+    before = [p.detach().numpy().copy() for p in params]
+    optimizer = optim.SGD(params, lr=0.1, **options)
+    set_grads(params, 0, without=(1,))
+    held = [p.data_ptr() for p in params]
+    optimizer.step()
+    for k, (p, old) in enumerate(zip(params, before, strict=True)):
+        g = 0 if p.grad is None else p.grad.numpy()
+        g = -g if options.get("maximize") else g + options.get("weight_decay", 0) * old
+        np.testing.assert_allclose(p.detach().numpy(), old - 0.1 * (0 if k == 1 else g))
+        assert p._version == (k != 1)
+    assert held == [p.data_ptr() for p in params]
