@@ -2,8 +2,8 @@
 
 `np.where` takes 3.7 ns per element where the mask is irregular: each element is a branch that the
 processor guesses. Multiplying by the mask takes a tenth of that, but 0 * inf is nan, and gradients
-are inf at times (sqrt at 0 behind a relu). So the bits are masked: a word of ones keeps a value, a
-word of zeros makes it +0.0, whatever it was.
+are inf at times (sqrt at 0 behind a relu). So the bits are taken as integers: times 1 they stay,
+times 0 they are those of +0.0, whatever the value was. A word of ones or zeros does the same.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 ZERO = {np.dtype(kind): np.zeros((), kind) for kind in ("f2", "f4", "f8")}  # faster than numbers
-SMALL = 2048  # up to here one call of np.where is faster than three simple ones
+SMALL = 768  # up to here one call of np.where is faster than three simple ones
 WORDS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
@@ -20,8 +20,9 @@ def keep(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if mask.size <= SMALL or values.shape != mask.shape:
         return np.where(mask, values, ZERO[values.dtype])
     word = WORDS[values.dtype.itemsize]
-    words = np.negative(mask.view(np.int8)).astype(word)  # -1: all ones
-    return np.bitwise_and(values.view(word), words, out=words).view(values.dtype)
+    words = mask.view(np.int8).astype(word)  # 0 or 1
+    words *= values.view(word)
+    return words.view(values.dtype)
 
 
 def drop(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from .. import _check, views
 from .._check import floats
 from ..engine import op
+from ..kernels import activation as kernels
 from ..kernels import gates, normal
 from ..kernels._blocks import product
 from ..modes import state
@@ -31,28 +32,22 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@op(input=lambda g, input, alpha, scale, input_scale:
-    g * elu_slope(input, alpha, scale, input_scale),
-    shown=lambda name: "CeluBackward0" if name == "celu" else "EluBackward0")
+def _elu_rule(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    if type(g) is ndarray:
+        return kernels.elu_backward(g, input, alpha, scale, input_scale)
+    return g * elu_slope(input, alpha, scale, input_scale)
+
+
+@op(input=_elu_rule, shown=lambda name: "CeluBackward0" if name == "celu" else "EluBackward0")
 def _elu(input: Any, alpha: float, scale: float, input_scale: float, name: str) -> Any:
     """Return scale * input above 0 and scale * alpha * (exp(input_scale * input) - 1) below."""
-    x = wide(input)
-    below = np.expm1(np.minimum(x, 0) * input_scale)
-    below *= alpha * scale
-    above = np.maximum(x, 0)
-    above *= scale
-    above += below  # one of the two is 0
-    return above.astype(input.dtype, copy=False)
+    return kernels.elu(input, alpha, scale, input_scale)
 
 
 @op(input=lambda g, y, input, input_scale: where(input <= 0, g * y * input_scale, 0.0))
 def elu_slope(input: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """Return the derivative of `_elu`; at 0 it is the one from below."""
-    x = wide(input)
-    slope = np.exp(np.fmin(x, 0) * input_scale)
-    slope *= alpha * scale * input_scale  # right up to 0, and constant above
-    slope += ~(x <= 0) * x.dtype.type(scale - alpha * scale * input_scale)
-    return slope.astype(input.dtype, copy=False)
+    return kernels.elu_slope(input, alpha, scale, input_scale)
 
 
 def _checked_elu(name: str, input: Any, alpha: float, scale: float, input_scale: float,

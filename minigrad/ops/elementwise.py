@@ -14,6 +14,7 @@ import numpy as np
 from .. import _check
 from .._check import broadcast_error
 from ..engine import op
+from ..kernels import activation
 from ..kernels.layout import copied
 from ._operands import arrays, as_dtype, floating, kind_of, no_bools, pair, tensor_first
 from .choose import (
@@ -336,7 +337,8 @@ def tanh(input: Any) -> Any:
     return np.tanh(floating(input))
 
 
-@op(input=lambda g, y: g * ((1 - y) * y))
+@op(input=lambda g, y: activation.sigmoid_backward(g, y) if type(g) is ndarray
+    else g * ((1 - y) * y))
 def sigmoid(input: Any) -> Any:
     """Return 1 / (1 + exp(-input)).
 
@@ -344,10 +346,7 @@ def sigmoid(input: Any) -> Any:
     >>> torch.sigmoid(torch.tensor([0., 2.]))
     tensor([0.5000, 0.8808])
     """
-    x = floating(input)
-    y = np.exp(-x if x.dtype.itemsize > 2 else -x.astype(np.float32))
-    y += 1
-    return np.reciprocal(y).astype(x.dtype, copy=False)
+    return activation.sigmoid(floating(input))
 
 
 # --------------------------------------------------------------------------------------- copies

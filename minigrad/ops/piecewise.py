@@ -13,7 +13,8 @@ import numpy as np
 from .. import _check, _random, views
 from .._check import floats
 from ..engine import op
-from ..kernels.select import SMALL, WORDS, ZERO, drop, keep
+from ..kernels import activation
+from ..kernels.select import SMALL, WORDS, drop, keep
 from .choose import _where as where
 from .shape import view
 
@@ -41,7 +42,7 @@ def either(mask: ndarray, a: ndarray, b: ndarray) -> ndarray:
 # ------------------------------------------------------------------------- the relu family
 def _stopped(g: Any, y: Any) -> Any:
     """Return the gradient with zeros where y <= 0: at once on arrays, as an op else."""
-    return drop(g, y <= ZERO[y.dtype]) if type(g) is ndarray else where(y <= 0, 0.0, g)
+    return activation.relu_backward(g, y) if type(g) is ndarray else where(y <= 0, 0.0, g)
 
 
 @op(input=lambda g, y: _stopped(g, y))
@@ -55,9 +56,12 @@ def relu(input: Any) -> Any:
     >>> torch.relu(torch.tensor([-1., 0., 2.]))
     tensor([0., 0., 2.])
     """
-    if input.dtype.kind == "b":
+    kind = input.dtype.kind
+    if kind == "f":
+        return activation.relu(input)
+    if kind == "b":
         raise RuntimeError("relu: a bool tensor has no negative values; convert with .float()")
-    return np.maximum(input, ZERO.get(input.dtype, 0))
+    return np.maximum(input, 0)
 
 
 def _clip(name: str, input: Any, low: float, high: float) -> Any:

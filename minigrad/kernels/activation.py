@@ -1,0 +1,152 @@
+"""relu, the elu family and sigmoid with their derivatives, in few passes over memory.
+
+relu is `clip(x, 0, inf)`: nan and -0.0 stay, and with numbers as bounds it is the fastest of all
+ways (0.11 ns per element; `np.maximum(x, 0)` takes 0.38). Its derivative needs the result only.
+
+elu, for a = alpha, s = scale, i = input_scale:
+
+    y = s max(x, 0) + a s expm1(i min(x, 0)), of which one term is 0;
+    y' = a s i exp(i min(x, 0)) + (x > 0) (s - a s i).
+
+NumPy computes float32 expm1 several elements at a time with AVX-512 only, elsewhere one in 18 ns:
+there it is 2 t / (1 - t) with t = tanh(x / 2), which loses no digits for x <= 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy._core._multiarray_umath import __cpu_features__
+from numpy._core.umath import clip  # np.clip without its wrapper of Python
+
+from minigrad.kernels._elementwise import in_blocks
+from minigrad.kernels._threads import run
+from minigrad.kernels.select import ZERO, keep
+
+__all__ = ["elu", "elu_backward", "elu_slope", "relu", "relu_backward", "sigmoid",
+           "sigmoid_backward"]
+
+Array = np.ndarray
+
+_ZERO = {np.dtype(kind): np.zeros((), kind) for kind in ("f4", "f8")}
+_ONE = {kind: np.ones((), kind) for kind in _ZERO}
+_TOP = {kind: np.array(np.inf, kind) for kind in _ZERO}
+_BOTTOM = {kind: np.array(-np.inf, kind) for kind in _ZERO}
+_BITS = {kind: [np.array(bit, f"i{kind.itemsize}") for bit in (0, 1)] for kind in _ZERO}
+_SMALL = 4096  # elements: fmin takes less time than looking for nan
+_LARGE = 1 << 20  # elements: with fewer, relu is done before another thread is awake
+_PART = 1 << 18  # elements that a thread takes at a time
+SIMD_EXPM1 = bool(__cpu_features__.get("AVX512_SKX"))  # tests switch it
+
+
+def relu(x: Array) -> Array:
+    """Return max(x, 0) of a float array; nan stays nan and -0.0 stays -0.0."""
+    zero, top = _ZERO.get(x.dtype), _TOP.get(x.dtype)
+    if zero is None:  # clip of float16 takes twice as long
+        return np.maximum(np.zeros((), x.dtype), x)
+    if x.size < _LARGE or not x.flags.c_contiguous:
+        return clip(x, zero, top)
+    y = np.empty_like(x)
+    source, target = x.reshape(-1), y.reshape(-1)
+    _each_part(lambda part: clip(source[part], zero, top, out=target[part]), x.size)
+    return y
+
+
+def relu_backward(g: Array, y: Array) -> Array:
+    """Return g where the result y of relu is not 0 (also where it is nan), else 0.0."""
+    if y.size < _LARGE or not (g.flags.c_contiguous and y.flags.c_contiguous):
+        return keep(g, y != ZERO[y.dtype])
+    dx = np.empty_like(g)
+    gradient, result, target = g.reshape(-1), y.reshape(-1), dx.reshape(-1)
+
+    def work(part: slice) -> None:
+        target[part] = keep(gradient[part], result[part] != ZERO[y.dtype])
+
+    _each_part(work, y.size)
+    return dx
+
+
+def _each_part(work: Callable[[slice], object], size: int) -> None:
+    """Call work on parts of range(size) on the threads."""
+    run(lambda index: work(slice(index * _PART, (index + 1) * _PART)), -(-size // _PART))
+
+
+def elu(x: Array, alpha: float, scale: float, input_scale: float) -> Array:
+    """Return scale x above 0 and alpha scale (exp(input_scale x) - 1) below."""
+    return in_blocks(_elu, (x,), alpha * scale, scale, input_scale)
+
+
+def elu_slope(x: Array, alpha: float, scale: float, input_scale: float) -> Array:
+    """Return the derivative of `elu`; at 0 it is the one from below."""
+    return in_blocks(_slope, (x,), alpha * scale * input_scale, scale, input_scale)
+
+
+def elu_backward(g: Array, x: Array, alpha: float, scale: float, input_scale: float) -> Array:
+    """Return g times the derivative of `elu`."""
+    return in_blocks(_elu_backward, (g, x), alpha * scale * input_scale, scale, input_scale)
+
+
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)); results below the normal numbers become 0."""
+    return in_blocks(_sigmoid, (x,))
+
+
+def sigmoid_backward(g: Array, y: Array) -> Array:
+    """Return g times the derivative of sigmoid, of which y is the result."""
+    return in_blocks(_sigmoid_backward, (g, y))
+
+
+# ---- blocks
+def _elu(x: Array, out: Array, factor: float, scale: float, input_scale: float) -> None:
+    below = clip(x, _BOTTOM[x.dtype], _ZERO[x.dtype], out=np.empty_like(out))
+    if SIMD_EXPM1:
+        if input_scale != 1:
+            below *= input_scale
+        np.expm1(below, out=below)
+        below *= factor
+    else:
+        below *= input_scale / 2
+        np.tanh(below, out=below)
+        np.subtract(_ONE[x.dtype], below, out=out)
+        below *= 2 * factor
+        below /= out
+    clip(x, _ZERO[x.dtype], _TOP[x.dtype], out=out)
+    if scale != 1:
+        out *= scale
+    out += below
+
+
+def _slope(x: Array, out: Array, factor: float, scale: float, input_scale: float) -> None:
+    if x.size <= _SMALL or np.isnan(np.maximum.reduce(x, axis=None)):
+        np.fmin(x, _ZERO[x.dtype], out=out)  # nan counts as above 0, as in PyTorch
+    else:
+        clip(x, _BOTTOM[x.dtype], _ZERO[x.dtype], out=out)
+    if input_scale != 1:
+        out *= input_scale
+    np.exp(out, out=out)
+    if factor != 1:
+        out *= factor
+    if factor != scale:  # as integers the bits of numbers above 0 are above 0, too
+        zero, one = _BITS[x.dtype]
+        missing = clip(x.view(zero.dtype), zero, one)
+        missing *= np.array(scale - factor, x.dtype).view(zero.dtype)
+        out += missing.view(x.dtype)
+
+
+def _elu_backward(g: Array, x: Array, out: Array, *constants: float) -> None:
+    _slope(x, out, *constants)
+    out *= g
+
+
+def _sigmoid(x: Array, out: Array) -> None:
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    out += _ONE[x.dtype]
+    np.reciprocal(out, out=out)
+
+
+def _sigmoid_backward(g: Array, y: Array, out: Array) -> None:
+    np.subtract(_ONE[y.dtype], y, out=out)
+    out *= y
+    out *= g
