@@ -1,162 +1,208 @@
-"""The matrix products of convolution over a lowered batch.
+"""The matrix products of convolution over the columns of x.
 
-`correlate` sums over taps and channels (convolution, and its input gradient for stride 1),
-`scatter` is its adjoint for the input, `contract` its adjoint for the weight. Shapes in here:
+`correlate` multiplies the columns by the weights, `contract` by a gradient, summed over the batch,
+and `both` does the two with the same columns. Shapes in here, for G groups and T taps:
 
-    x (N, G, C, *spatial)    w (S, G, K, J * C)    y, g (N, G, K, o0, row)
+    x (N, G, C, *spatial)    w (G, K, T * C)    y, g (N, G, K, o0, row)    dw (G, T * C, K)
 
-for G groups, S taps of the first axis and J of the others, o0 * row positions (see `lowering`).
+where o0 * row are the positions. Where an image has few of them, products are too thin, and the
+images of a chunk are laid side by side in one *wide* matrix.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 
-from minigrad.kernels._chunks import Chunks, bands
+from minigrad.kernels._chunks import Chunk, cut, on_threads
+from minigrad.kernels._columns import lower
 from minigrad.kernels._product import multiply
-from minigrad.kernels._threads import one_blas_thread, run, scratch
-from minigrad.kernels.lowering import Lowering
+from minigrad.kernels._threads import scratch
+from minigrad.kernels.lowering import Lowering, Slices, tiles
 
-# "sum" adds up one product per tap of the first axis. "stack" copies these taps, too, and needs
-# one product. "auto" weighs the copies against the additions. Tests force either.
-method = "auto"
-_THIN = 32  # J * C below which a product spends its time on memory, not on arithmetic
-
-
-def is_depthwise(groups: int, channels: int, filters: int) -> bool:
-    """Tell whether a group is so small that copies cost more than its sums."""
-    return groups > 1 and channels * filters <= 4
+NARROW = 300  # positions below which images are laid side by side where products sum over them
+SLIM = 32  # the same for products that sum over taps and channels
+LANES = 8  # upper bound of the useful threads
+SUM_BYTES = 1 << 25  # of the partial sums of all lanes
 
 
-def _stacks(plan: Lowering, groups: int, channels: int, filters: int, additions: int) -> bool:
-    """Choose between the two methods; `additions` are the numbers added per position and tap."""
-    if plan.summed == 1 or plan.stacked:
-        return True
-    if method != "auto":
-        return method == "stack"
-    if is_depthwise(groups, channels, filters):
-        return False
-    thickness = plan.copied * channels
-    return thickness < _THIN or 2 * additions * (plan.summed - 1) > thickness * plan.summed
+def _matrices(y: np.ndarray, chunk: Chunk) -> np.ndarray:
+    """Return a chunk of y (N, G, K, o0, row) as matrices (n, G, K, positions), a view."""
+    part = y[chunk.first : chunk.last, :, :, chunk.top : chunk.bottom]
+    return part.reshape(*part.shape[:3], -1)
+
+
+def _beside(y: np.ndarray) -> np.ndarray:
+    """Return scratch memory for matrices (n, G, K, positions) side by side, and a view of it."""
+    n, groups, rows, size = y.shape
+    return scratch("side", (1, groups, rows, n * size), y.dtype)
+
+
+def _as(matrices: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return the view (n, G, K, positions) of wide matrices."""
+    n, groups, rows, size = like.shape
+    return matrices.reshape(groups, rows, n, size).transpose(2, 0, 1, 3)
+
+
+def _columns(
+    plan: Lowering, chunk: Chunk, x: np.ndarray, wide: bool, ones: bool = False
+) -> np.ndarray:
+    """Return the columns of a chunk; of 1x1 kernels they are x itself."""
+    if not plan.identity:
+        return lower(chunk.plan, x[chunk.first : chunk.last], wide, ones)
+    x = x[chunk.first : chunk.last, :, :, chunk.top : chunk.bottom]
+    x = x.reshape(*x.shape[:3], -1)
+    if not wide:
+        return x
+    n, groups, channels, size = x.shape
+    side = scratch("columns", (1, groups, channels, n * size), x.dtype)
+    _as(side, x)[...] = x
+    return side
+
+
+def _multiply_into(w: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    """Write w @ columns into the matrices `out`; the columns may be wide."""
+    if len(columns) == len(out):
+        multiply(w, columns, out)
+        return
+    side = _beside(out)
+    multiply(w, columns, side)
+    out[...] = _as(side, out)
+
+
+def _times(columns: np.ndarray, g: np.ndarray, total: np.ndarray, first: bool) -> None:
+    """Add to total (G, R, K) the columns (n, G, R, positions) @ g (n, G, K, positions).T."""
+    if len(columns) != len(g):
+        side = _beside(g)
+        _as(side, g)[...] = g
+        g = side
+    if first and len(g) == 1:
+        multiply(columns[0], g[0].swapaxes(1, 2), total)
+        return
+    term = scratch("term", (len(g), *total.shape), g.dtype)
+    multiply(columns, g.swapaxes(2, 3), term)
+    if first:
+        np.add.reduce(term, axis=0, out=total)
+    else:
+        for image in term:
+            total += image
 
 
 def correlate(
-    plan: Lowering, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, y: np.ndarray
+    plan: Lowering, x: np.ndarray, w: np.ndarray, y: np.ndarray, ones: bool = False
 ) -> None:
-    """y[n, g] = sum over t of w[t, g] @ (tap t of x[n, g]) + bias (G, K, 1)."""
-    parts = bands(plan, x, w.shape[2])
-    if not parts:
-        _correlate(plan, x, w, bias, y)
-        return
+    """y[n, g] = w[g] @ columns of x[n, g]; with `ones` the last column of w is the bias."""
+    groups, filters, rows = w.shape
+    chunks = cut(plan, len(x), groups * rows, filters, y.itemsize)
+    wide = len(x) > 1 and plan.positions < SLIM
 
-    def band(index: int) -> None:
-        part, rows = parts[index]
-        _correlate(part, x, w, bias, y[:, :, :, rows])
+    def task(index: int) -> None:
+        chunk = chunks[index]
+        columns = _columns(plan, chunk, x, wide, ones)
+        _multiply_into(w, columns, _matrices(y, chunk))
 
-    one_blas_thread(run, band, len(parts))
-
-
-def _correlate(
-    plan: Lowering, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, y: np.ndarray
-) -> None:
-    taps, groups, filters, inner = w.shape
-    stacks = _stacks(plan, groups, x.shape[2], filters, filters)
-    if stacks:
-        w = w.transpose(1, 2, 0, 3).reshape(1, groups, filters, taps * inner)
-    chunks = Chunks(plan, x, x.shape[2], filters, stacks)
-
-    def lane(index: int) -> None:
-        for a, b, lowered in chunks.lowered(x, index):
-            out = chunks.matrices(y[a:b])
-            views = [chunks.columns(lowered)] if stacks else plan.views(lowered)
-            multiply(w[0], views[0], out)
-            if not stacks:
-                term = chunks.empty("term", b - a, filters)
-            for t, view in enumerate(views[1:], start=1):
-                multiply(w[t], view, term)
-                out += term
-            if bias is not None:
-                out += bias
-
-    chunks.run(lane)
+    on_threads(task, len(chunks))
 
 
-def scatter(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> None:
-    """Add to dx the adjoint of `correlate`: each tap's view of it gains w[t].T @ g."""
-    taps, groups, filters, inner = w.shape
-    w = w.transpose(1, 0, 3, 2).reshape(groups, taps * inner, filters)
-    chunks = Chunks(plan, g, dx.shape[2], filters, stacks=True)
+class Lanes:
+    """The chunks of a sum over the batch, a lane for each thread, with the sum of each lane."""
 
-    def lane(index: int) -> None:
-        for a, b in chunks.lanes[index]:
-            columns = chunks.empty("columns", b - a, taps * inner)
-            multiply(w, chunks.matrices(g[a:b]), columns)
-            if plan.stacked:
-                shape = plan.shape((b - a, groups), dx.shape[2], chunks.wide)
-                lowered = columns.reshape(shape)
-            else:
-                lowered = chunks.memory(b - a)
-                lowered.fill(0)
-                for t, view in enumerate(plan.views(lowered)):
-                    view += columns[:, :, t * inner : (t + 1) * inner]
-            plan.fold(lowered, dx[a:b])
+    def __init__(self, chunks: list[Chunk], shape: tuple[int, int, int], dtype: np.dtype) -> None:
+        size = shape[0] * shape[1] * shape[2] * dtype.itemsize
+        count = min(len(chunks), LANES, max(2, SUM_BYTES // max(1, size)))
+        cuts = [i * len(chunks) // count for i in range(count + 1)]
+        self.lanes = [chunks[a:b] for a, b in pairwise(cuts)]
+        self.sums = np.empty((count, *shape), dtype)
 
-    chunks.run(lane)
+    def total(self) -> np.ndarray:
+        """Return the sum of all lanes."""
+        return self.sums[0] if len(self.sums) == 1 else np.add.reduce(self.sums, axis=0)
 
 
-def contract(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return dw (S, G, J * C, K), the sum over n of (tap t of x[n, g]) @ g[n, g].T."""
-    parts = bands(plan, x, g.shape[2])
-    if not parts:
-        return _contract(plan, g, x)
-    terms: dict[int, np.ndarray] = {}
+def contract(plan: Lowering, g: np.ndarray, x: np.ndarray, ones: bool = False) -> np.ndarray:
+    """Return dw, the sum over n of (columns of x[n]) @ g[n].T; with `ones` a last row sums g."""
+    filters, (groups, channels) = g.shape[2], x.shape[1:3]
+    rows = plan.taps * channels + ones
+    chunks = cut(plan, len(x), groups * rows, filters, g.itemsize)
+    lanes = Lanes(chunks, (groups, rows, filters), g.dtype)
+    wide = len(x) > 1 and plan.positions < NARROW
 
-    def band(index: int) -> None:
-        part, rows = parts[index]
-        terms[index] = _contract(part, g[:, :, :, rows], x)
+    def task(index: int) -> None:
+        for i, chunk in enumerate(lanes.lanes[index]):
+            columns = _columns(plan, chunk, x, wide, ones)
+            _times(columns, _matrices(g, chunk), lanes.sums[index], i == 0)
 
-    one_blas_thread(run, band, len(parts))
-    return np.add.reduce([terms[i] for i in range(len(parts))], axis=0)
-
-
-def _contract(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    groups, filters, channels = g.shape[1], g.shape[2], x.shape[2]
-    inner = plan.copied * channels
-    if is_depthwise(groups, channels, filters):
-        return _contract_by_dots(plan, g, x)
-    stacks = _stacks(plan, groups, channels, filters, 0)
-    chunks = Chunks(plan, x, channels, filters, stacks, sums=True)
-    sums = np.zeros((len(chunks.lanes), groups, plan.summed * inner, filters), g.dtype)
-
-    def lane(index: int) -> None:
-        total = sums[index]
-        for a, b, lowered in chunks.lowered(x, index):
-            gt = chunks.matrices(g[a:b]).swapaxes(2, 3)
-            views = [chunks.columns(lowered)] if stacks else plan.views(lowered)
-            rows = views[0].shape[2]
-            term = scratch("term", (len(gt), groups, rows, filters), g.dtype)
-            for t, view in enumerate(views):
-                multiply(view, gt, term)
-                part = total[:, t * rows : (t + 1) * rows]
-                for image in term:
-                    part += image
-
-    chunks.run(lane)
-    return np.add.reduce(sums, axis=0).reshape(groups, plan.summed, inner, filters).swapaxes(0, 1)
+    on_threads(task, len(lanes.lanes))
+    return lanes.total()
 
 
-def _contract_by_dots(plan: Lowering, g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Compute `contract` with one dot product for each entry of dw and image."""
-    groups, filters, channels = g.shape[1], g.shape[2], x.shape[2]
-    chunks = Chunks(plan, x, channels, filters)
-    shape = (len(x), plan.summed, groups, plan.copied * channels, filters)
-    dots = np.empty(shape, g.dtype)
+def both(
+    plan: Lowering, g: np.ndarray, w: np.ndarray, x: np.ndarray, dx: np.ndarray
+) -> np.ndarray:
+    """Write w @ columns of g into dx (N, G, C, o0, row); return (columns of g) @ x.T, summed."""
+    groups, channels, rows = w.shape
+    chunks = cut(plan, len(g), groups * rows, 2 * channels, g.itemsize)
+    lanes = Lanes(chunks, (groups, rows, channels), g.dtype)
+    wide = len(g) > 1 and plan.positions < NARROW
 
-    def lane(index: int) -> None:
-        for a, b, lowered in chunks.lowered(x, index):
-            grads = chunks.matrices(g[a:b])[:, :, None]
-            for t, view in enumerate(plan.views(lowered)):
-                np.vecdot(view[:, :, :, None], grads, out=dots[a:b, t])
+    def task(index: int) -> None:
+        for i, chunk in enumerate(lanes.lanes[index]):
+            columns = _columns(plan, chunk, g, wide)
+            _multiply_into(w, columns, _matrices(dx, chunk))
+            _times(columns, _matrices(x, chunk), lanes.sums[index], i == 0)
 
-    chunks.run(lane)
-    return np.add.reduce(dots, axis=0)
+    on_threads(task, len(lanes.lanes))
+    return lanes.total()
+
+
+class Phase(NamedTuple):
+    """Every so manieth element of dx, which is a convolution of g of its own."""
+
+    plan: Lowering
+    w: np.ndarray
+    where: Slices
+
+
+def correlate_phases(phases: list[Phase], g: np.ndarray, dx: np.ndarray) -> None:
+    """Write for each phase w @ columns of g (N, G, K, *out) into dx (N, G, C, *spatial)."""
+    tasks = [
+        (phase, chunk)
+        for phase in phases
+        for chunk in cut(
+            phase.plan, len(g), phase.w.shape[0] * phase.w.shape[2], phase.w.shape[1], g.itemsize
+        )
+    ]
+
+    def task(index: int) -> None:
+        phase, chunk = tasks[index]
+        n, (groups, channels, _) = chunk.last - chunk.first, phase.w.shape
+        wide = n > 1 and phase.plan.positions < SLIM
+        columns = _columns(phase.plan, chunk, g, wide)
+        shape = (n, groups, channels, *chunk.plan.out)
+        image = scratch("image", shape, g.dtype)
+        _multiply_into(phase.w, columns, image.reshape(*shape[:3], -1))
+        target = dx[(slice(chunk.first, chunk.last), ..., *phase.where)]
+        target[:, :, :, chunk.top : chunk.bottom] = image
+
+    on_threads(task, len(tasks))
+
+
+def spread_tiles(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> None:
+    """Write w (G, T * C, K) @ g (N, G, K, o0, row) into the tiles of dx (N, G, C, *spatial)."""
+    groups, rows, filters = w.shape
+    channels = rows // plan.taps
+    chunks = cut(plan, len(g), groups * rows, filters, g.itemsize)
+
+    def task(index: int) -> None:
+        chunk = chunks[index]
+        part = _matrices(g, chunk)
+        shape = (len(part), groups, *plan.kernel, channels, *chunk.plan.out)
+        columns = scratch("columns", shape, g.dtype)
+        multiply(w, part, columns.reshape(len(part), groups, rows, -1))
+        step = plan.kernel[0]
+        images = dx[chunk.first : chunk.last, :, :, chunk.top * step : chunk.bottom * step]
+        tiles(images, plan.kernel, chunk.plan.out)[...] = columns
+
+    on_threads(task, len(chunks))

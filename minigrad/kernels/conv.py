@@ -4,22 +4,37 @@ The three are each other's derivatives: <g, conv(x, w)> is linear in g, x and w,
 
     <g, conv(x, w)> = <conv_input(g, w), x> = <conv_weight(g, x), w>.
 
+How each is computed is chosen by shapes alone, and the constants named can be set to force it:
+
+* Matrix products over columns (`_correlate`) are the rule. `lowering` tells how the columns are
+  copied: in long `runs` where it can, line by line elsewhere, not at all for 1x1 kernels. `_chunks`
+  cuts the batch, and images, into chunks of at most CHUNK_BYTES of columns; from PIECE
+  multiplications on there are at least two, for two threads. Below NARROW (or SLIM) positions the
+  images of a chunk lie side by side in one matrix.
+* The input gradient for stride 1 is a convolution of g with the turned weights. For a stride it is
+  one such convolution for each phase of x, or one product where the taps tile x (`patches`).
+* With stride 1 the input gradient and the weight gradient share the columns of g (`both`), if there
+  are at most SHARED times as many positions in x as in g.
+* Winograd's algorithm (`_winograd`) for 3x3 kernels from CHANNELS channels on.
+
 Arrays are NumPy's, of any strides; results are C-contiguous. float16 is computed in float32 and
 rounded once. Options are tuples with one int per spatial axis; padding is with zeros, symmetric.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from minigrad.kernels import _correlate, _winograd
 from minigrad.kernels._threads import one_blas_thread
-from minigrad.kernels.lowering import Ints, lowering, output_size
+from minigrad.kernels.lowering import Ints, Lowering, lowering, output_size
 
-__all__ = ["conv", "conv_bias", "conv_input", "conv_weight", "output_size"]
+__all__ = ["conv", "conv_backward", "conv_bias", "conv_input", "conv_weight", "output_size"]
+
+SHARED = 1.3
 
 
 def _compute_dtype(a: np.ndarray, b: np.ndarray) -> tuple[np.dtype, np.dtype]:
@@ -40,11 +55,23 @@ def _flat(g: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
     return g.reshape(g.shape[0], groups, g.shape[1] // groups, g.shape[2], prod(g.shape[3:]))
 
 
-def _taps(w: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
-    """Return w (K, C, k0, *k) as the matrices (k0, G, K / G, prod(k) * C)."""
-    filters, channels, first = w.shape[:3]
-    w = w.reshape(groups, filters // groups, channels, first, -1).transpose(3, 0, 1, 4, 2)
-    return np.ascontiguousarray(w, dtype).reshape(first, groups, filters // groups, -1)
+def _rows(w: np.ndarray, groups: int, dtype: np.dtype, bias: np.ndarray | None) -> np.ndarray:
+    """Return w (K, C, *k) as the matrices (G, K / G, prod(k) * C), and the bias as a column."""
+    filters, channels = w.shape[:2]
+    w = w.reshape(groups, filters // groups, channels, -1).swapaxes(2, 3)
+    taps = w.shape[2] * channels
+    rows = np.empty((groups, filters // groups, taps + (bias is not None)), dtype)
+    rows[..., :taps].reshape(w.shape)[...] = w
+    if bias is not None:
+        rows[..., -1] = bias.reshape(groups, -1)
+    return rows
+
+
+def _turned(w: np.ndarray, groups: int) -> np.ndarray:
+    """Return the weights (G * C, K / G, *k) of the convolution that is the adjoint."""
+    w = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)  # (G, C, K / G, *k)
+    w = w.reshape(-1, *w.shape[2:])
+    return np.flip(w, tuple(range(2, w.ndim)))
 
 
 def conv(
@@ -86,17 +113,18 @@ def _compute(
 ) -> None:
     """Write the convolution into y, in the dtype of y; every array has elements."""
     x = x.astype(y.dtype, copy=False)
-    if bias is not None:
-        bias = bias.astype(y.dtype, copy=False)
     out = y.shape[2:]
     if _winograd.applies(x, w, stride + dilation, groups, out):
-        bias = None if bias is None else bias.reshape(-1, 1, 1)
+        bias = None if bias is None else bias.astype(y.dtype, copy=False).reshape(-1, 1, 1)
         _winograd.correlate(x, w.astype(y.dtype, copy=False), padding, bias, y)
         return
-    bias = None if bias is None else bias.reshape(groups, -1, 1)
     plan = lowering(x.shape[2:], w.shape[2:], stride, padding, dilation, out)
-    taps, results = _taps(w, groups, y.dtype), _flat(y, groups, y.dtype)
-    _correlate.correlate(plan, _split(x, groups, y.dtype), taps, bias, results)
+    ones = bias is not None and not plan.identity and not plan.patches
+    rows = _rows(w, groups, y.dtype, bias if ones else None)
+    x, results = _split(x, groups, y.dtype), _flat(y, groups, y.dtype)
+    _correlate.correlate(plan, x, rows, results, ones)
+    if bias is not None and not ones:
+        y += bias.reshape(-1, *(1,) * len(out))
 
 
 def conv_input(
@@ -121,47 +149,57 @@ def conv_input(
     shape = (len(g), w.shape[1] * groups, *spatial)
     if not g.size or not w.size:
         return np.zeros(shape, result)
-    if _correlate.is_depthwise(groups, w.shape[1], len(w) // groups):
-        g, stride = _spread(g, stride), (1,) * len(stride)
     if max(stride) == 1:
         dx = np.empty(shape, dtype)
         if dx.size:
-            _correlate_flipped(g, w, padding, dilation, groups, dx)
+            unit, turned = (1,) * len(spatial), _turned(w, groups)
+            margin = _margin(w.shape[2:], padding, dilation)
+            _compute(g, turned, unit, margin, dilation, groups, None, dx)
         return dx.astype(result, copy=False)
     dx = np.zeros(shape, dtype)
-    if dx.size:
-        plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
-        taps, images = _taps(w, groups, dtype), _split(dx, groups, dtype)
-        _correlate.scatter(plan, _flat(g, groups, dtype), taps, images)
+    plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
+    if dx.size and plan.patches:
+        turned = _rows(w, groups, dtype, None).swapaxes(1, 2)
+        _correlate.spread_tiles(plan, _flat(g, groups, dtype), turned, _split(dx, groups, dtype))
+    elif dx.size:
+        phases = _phases(plan, w, groups, dtype)
+        _correlate.correlate_phases(phases, _split(g, groups, dtype), _split(dx, groups, dtype))
     return dx.astype(result, copy=False)
 
 
-def _spread(g: np.ndarray, stride: Ints) -> np.ndarray:
-    """Put g, with zeros between, where a convolution of stride 1 would have its results."""
-    if max(stride) == 1:
-        return g
-    sizes = tuple((n - 1) * s + 1 for n, s in zip(g.shape[2:], stride, strict=True))
-    full = np.zeros((*g.shape[:2], *sizes), g.dtype)
-    every: Any = tuple(slice(None, None, s) for s in stride)
-    full[..., *every] = g
-    return full
+def _margin(kernel: Ints, padding: Ints, dilation: Ints) -> Ints:
+    """Return the padding of the adjoint convolution (stride 1); where negative, it crops."""
+    return tuple((k - 1) * d - p for k, d, p in zip(kernel, dilation, padding, strict=True))
 
 
-def _correlate_flipped(
-    g: np.ndarray, w: np.ndarray, padding: Ints, dilation: Ints, groups: int, dx: np.ndarray
-) -> None:
-    """Compute dx[c, u] = sum over k, t of w[k, c, t] g[k, u - t * dilation + padding].
+def _phases(
+    plan: Lowering, w: np.ndarray, groups: int, dtype: np.dtype
+) -> list[_correlate.Phase]:
+    """Return the convolutions of g, with stride 1, whose results are the phases of dx.
 
-    With t = kernel - 1 - s this is the correlation of g with the flipped w, padded by
-    (kernel - 1) * dilation - padding; where that is negative, it crops.
+    Along an axis, dx[q * stride + phase] = sum over taps t of the phase of w[t] g[q - shift(t)].
+    Turned round, t = last - i, that is a convolution with padding shift(last).
     """
-    kernel = w.shape[2:]
-    turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)  # (G, C, K, *kernel)
-    turned = np.flip(turned, tuple(range(3, turned.ndim)))
-    turned = turned.reshape(-1, *turned.shape[2:])
-    margin = tuple((k - 1) * d - p for k, d, p in zip(kernel, dilation, padding, strict=True))
-    unit = (1,) * len(kernel)
-    _compute(g, turned, unit, margin, dilation, groups, None, dx)
+    found = []
+    for phases in product(*(axis.used for axis in plan.axes)):
+        taps, pads, steps, where, sizes = [], [], [], [], []
+        for axis, phase in zip(plan.axes, phases, strict=True):
+            part, count, first, step = axis.taps(phase)
+            taps.append(part)
+            pads.append(first + (count - 1) * step)
+            steps.append(max(step, 1))
+            where.append(slice(phase, None, axis.stride))
+            sizes.append(max(0, -(-(axis.size - phase) // axis.stride)))
+        if not prod(sizes):
+            continue
+        turned = _turned(w[(..., *taps)], groups)
+        unit = (1,) * len(sizes)
+        each = lowering(
+            plan.out, turned.shape[2:], unit, tuple(pads), tuple(steps), tuple(sizes)
+        )
+        rows = _rows(turned, groups, dtype, None)
+        found.append(_correlate.Phase(each, rows, tuple(where)))
+    return found
 
 
 def conv_weight(
@@ -181,15 +219,93 @@ def conv_weight(
     >>> conv_weight(g, x, (3,), stride=(2,), padding=(1,), dilation=(1,), groups=1)
     array([[[4., 6., 4.]]])
     """
+    return _weight(g, x, kernel, stride, padding, dilation, groups, False)[0]
+
+
+def _weight(
+    g: np.ndarray,
+    x: np.ndarray,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+    with_bias: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the gradients for the weight and, if asked, for the bias."""
     result, dtype = _compute_dtype(g, x)
     filters, channels = g.shape[1] // groups, x.shape[1] // groups
+    shape = (filters * groups, channels, *kernel)
     if not g.size or not x.size:
-        return np.zeros((filters * groups, channels, *kernel), result)
+        return np.zeros(shape, result), conv_bias(g) if with_bias else None
     plan = lowering(x.shape[2:], kernel, stride, padding, dilation, g.shape[2:])
-    x = _split(x, groups, dtype)
-    dw = _correlate.contract(plan, _flat(g, groups, dtype), x)
-    dw = dw.reshape(kernel[0], groups, -1, channels, filters).transpose(1, 4, 3, 0, 2)
-    return np.ascontiguousarray(dw, result).reshape(filters * groups, channels, *kernel)
+    ones = with_bias and not plan.identity and not plan.patches
+    dw = _correlate.contract(plan, _flat(g, groups, dtype), _split(x, groups, dtype), ones)
+    db = conv_bias(g) if with_bias and not ones else None
+    if ones:
+        db = dw[:, -1].astype(g.dtype).reshape(-1)
+        dw = dw[:, :-1]
+    dw = dw.reshape(groups, plan.taps, channels, filters).transpose(0, 3, 2, 1)
+    return np.ascontiguousarray(dw, result).reshape(shape), db
+
+
+def conv_backward(
+    g: np.ndarray,
+    x: np.ndarray,
+    w: np.ndarray,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+    needs: tuple[bool, bool, bool] = (True, True, True),
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Return the gradients of `conv` for its input, weight and bias; `needs` says for which.
+
+    >>> g, x, w = np.ones((1, 1, 3)), np.arange(5.0).reshape(1, 1, 5), np.ones((1, 1, 3))
+    >>> conv_backward(g, x, w, stride=(2,), padding=(1,), dilation=(1,), groups=1)[1:]
+    (array([[[4., 6., 4.]]]), array([3.]))
+    """
+    options = stride, padding, dilation, groups
+    wants_x, wants_w, wants_b = needs
+    if wants_x and wants_w and _shares(g, x, w, stride):
+        dx, dw = _both(g, x, w, padding, dilation, groups)
+        return dx, dw, conv_bias(g) if wants_b else None
+    dx = conv_input(g, w, x.shape[2:], *options) if wants_x else None
+    if not wants_w:
+        return dx, None, conv_bias(g) if wants_b else None
+    return dx, *_weight(g, x, w.shape[2:], *options, wants_b)
+
+
+def _shares(g: np.ndarray, x: np.ndarray, w: np.ndarray, stride: Ints) -> bool:
+    """Tell whether the columns of g shall serve both gradients."""
+    if max(stride) > 1 or not g.size or not w.size or not x.size:
+        return False
+    return prod(x.shape[2:]) <= SHARED * prod(g.shape[2:])
+
+
+def _both(
+    g: np.ndarray, x: np.ndarray, w: np.ndarray, padding: Ints, dilation: Ints, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gradients for input and weight, for stride 1.
+
+    With u = o + t * dilation - padding both read g where u - t * dilation + padding is inside:
+
+        dx[c, u] = sum over k, t of  w[k, c, t] g[k, u - t * dilation + padding]
+        dw[k, c, t] = sum over n, u of  x[c, u] g[k, u - t * dilation + padding].
+
+    The columns are those of a convolution with the taps in the opposite order.
+    """
+    result, dtype = _compute_dtype(g, x)
+    kernel = w.shape[2:]
+    margin = _margin(kernel, padding, dilation)
+    plan = lowering(g.shape[2:], kernel, (1,) * len(kernel), margin, dilation, x.shape[2:])
+    dx = np.empty(x.shape, dtype)
+    rows = _rows(_turned(w, groups), groups, dtype, None)
+    images = _split(g, groups, dtype), rows, _flat(x, groups, dtype), _flat(dx, groups, dtype)
+    dw = _correlate.both(plan, *images)
+    dw = dw.reshape(groups, plan.taps, g.shape[1] // groups, -1)[:, ::-1].transpose(0, 2, 3, 1)
+    dw = np.ascontiguousarray(dw, result).reshape(w.shape)
+    return dx.astype(result, copy=False), dw
 
 
 def conv_bias(g: np.ndarray) -> np.ndarray:
@@ -203,6 +319,6 @@ def conv_bias(g: np.ndarray) -> np.ndarray:
         return np.add.reduce(g, axis=(0, *range(2, g.ndim)), dtype=dtype).astype(g.dtype)
     rows = np.ascontiguousarray(g, dtype).reshape(len(g) * g.shape[1], -1)
     ones = np.ones(rows.shape[1], dtype)
-    # BLAS adds faster than a reduction does; on one thread, or the bits could depend on their number
+    # BLAS adds faster than a reduction; on one thread, or the bits could depend on their number
     sums = one_blas_thread(np.matmul, rows, ones)
     return np.add.reduce(sums.reshape(len(g), -1), axis=0).astype(g.dtype, copy=False)

@@ -1,36 +1,35 @@
-"""Lower an image batch for convolution: lay it out so that every tap is one contiguous matrix.
+"""Where the columns of a convolution come from: which run of which copy of x each tap reads.
 
 A convolution sums over the taps t = (t0, ..., tn) of the kernel
 
     y[k, o] = sum over t, c of  w[k, c, t] * x[c, o * stride + t * dilation - padding]
 
-and is a matrix product as soon as the x of one tap lie in memory as a matrix (C, positions o).
-Two ways to get there are combined, after Cho & Brand, MEC: Memory-efficient Convolution for Deep
-Neural Network, 2017:
+and is one matrix product, W @ columns, with the row (t, c) of the columns holding what tap t reads
+of channel c at all positions o. Copying speed depends on the length of the runs, so the columns
+are copied from a *source* in which one tap's row is one run. Per axis, let t * dilation - padding
+= shift * stride + phase: position o of the tap reads element o + shift of the phase, x[phase::
+stride]. So the source holds each phase of x, and a stride is none of the later copies' business.
 
-* The taps of all axes *but the first* are copied out, one copy of x for each: with J such taps
-  the lowered batch has the shape (N, G, F, J, C, Q, o1, ..., on) for G groups.
-* The taps of the first axis are not copied. Position o of tap t reads row o * stride + t *
-  dilation. Rows are stored by their remainder modulo the stride (the F *phases* that occur), row
-  q * stride + f as row q of phase f. Then tap t reads the rows shift, shift + 1, ... of one phase
-  with shift = t * dilation // stride: for every (j, c) one contiguous run, hence a matrix.
-
-Hence a 3x3 kernel copies x three times, not nine times. Where the products would be too thin, the
-runs of the first axis are stacked as well, in long copies, and there is one product instead of
-one for each row of the kernel.
+* `runs`: where no phase is longer than the result, in any axis but the first, the source has lines
+  just as long as the result's, the rest of them zero. A tap moves such an image by a constant: one
+  run a channel. What wraps around from one line to its neighbour has to be zero and is cleared.
+* Otherwise the taps of all axes *but the first* are copied line by line into a source part for
+  each. The taps of the first axis move these by whole lines: one run a channel again, after
+  Cho & Brand, MEC: Memory-efficient Convolution for Deep Neural Network, 2017.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from math import prod
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 Ints = tuple[int, ...]
-LONG = 24  # elements of a row that is copied as fast by itself as with its neighbours
+Slices = tuple[slice, ...]
+use_runs = True  # where they fit; tests switch it off
 
 
 def output_size(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -53,146 +52,171 @@ def inside(count: int, step: int, offset: int, size: int) -> tuple[slice, slice]
     return slice(first, last), slice(start, start + (last - first - 1) * step + 1, step)
 
 
+class Place(NamedTuple):
+    """One copy from x into a part of the source: grid[target] = x[source]."""
+
+    part: int
+    target: Slices
+    source: Slices
+
+
+class Window(NamedTuple):
+    """Taps that lie at equal distances in the source: one copy into the columns."""
+
+    taps: Slices  # of the kernel's axes
+    counts: Ints
+    part: int
+    start: int  # element of the part where the first of these taps begins
+    steps: Ints  # elements from tap to tap; in the axis that counts parts: parts
+
+
+class Clear(NamedTuple):
+    """Positions of an axis that taps read beyond the image: one tap, or two that mirror it."""
+
+    axis: int
+    taps: Ints
+    starts: Ints  # first position to clear, for each of these taps
+    width: int
+
+
+class Axis:
+    """The taps of one axis: their phases and shifts."""
+
+    def __init__(self, size: int, kernel: int, stride: int, padding: int, dilation: int) -> None:
+        self.size, self.stride = size, stride
+        offsets = [t * dilation - padding for t in range(kernel)]
+        self.offsets = offsets
+        self.shifts = [e // stride for e in offsets]
+        self.phases = [e % stride for e in offsets]
+        self.used = sorted(set(self.phases))
+
+    def longest(self) -> int:
+        """Return the length of the longest phase that is read."""
+        return -(-(self.size - self.used[0]) // self.stride)
+
+    def taps(self, phase: int) -> tuple[slice, int, int, int]:
+        """Return the taps of a phase, their number, the first shift and the step of the shifts."""
+        found = [t for t, f in enumerate(self.phases) if f == phase]
+        step = found[1] - found[0] if len(found) > 1 else 1
+        first = self.shifts[found[0]]
+        return (
+            slice(found[0], found[-1] + 1, step),
+            len(found),
+            first,
+            self.shifts[found[1]] - first if len(found) > 1 else 0,
+        )
+
+
 class Lowering:
-    """The geometry of one convolution: which part of x goes where in the lowered batch."""
+    """The geometry of one convolution: what is copied where, in numbers of elements."""
 
     def __init__(
         self, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
     ) -> None:
         self.sizes = (spatial, kernel, stride, padding, dilation)
-        taps = [divmod(t * dilation[0], stride[0]) for t in range(kernel[0])]
-        phases = sorted({phase for _, phase in taps})
-        self.out = out
+        self.spatial, self.kernel, self.out = spatial, kernel, out
+        self.taps = prod(kernel)
+        self.row = prod(out[1:])  # elements of one line of the first axis
         self.positions = prod(out)
-        self.row = prod(out[1:])  # elements of one row
-        self.rows = max(shift for shift, _ in taps) + out[0]
-        self.phases = len(phases)
-        self.summed = kernel[0]  # taps of the first axis
-        self.copied = prod(kernel[1:])  # taps of the other axes, J
-        self.taps = [(phases.index(phase), shift) for shift, phase in taps]
-        # every tap of the first axis has a phase for itself: the lowered batch is stacked already
-        self.stacked = self.phases == kernel[0] and self.rows == out[0]
-        # (phase, j, slices of the lowered batch, slices of x)
-        self.copies: list[tuple[int, int, Any, Any]] = []
-        for f, (j, tap) in product(range(self.phases), enumerate(np.ndindex(*kernel[1:]))):
-            axes = [inside(self.rows, stride[0], phases[f] - padding[0], spatial[0])]
-            for a, t in enumerate(tap, start=1):
-                offset = t * dilation[a] - padding[a]
-                axes.append(inside(out[a], stride[a], offset, spatial[a]))
-            target, source = zip(*axes, strict=True)
-            self.copies.append((f, j, (..., *target), (..., *source)))
-        grid = (self.rows, *out[1:])
-        covered = [tuple(s.stop - s.start for s in target[1:]) for _, _, target, _ in self.copies]
-        self.padded = any(sizes != grid for sizes in covered)
-        # the lowered batch is x itself: 1x1, (3, 1) and 1-D kernels without stride and padding
-        self.identity = covered == [spatial] == [grid] and max(stride) == 1
-        # taps and positions tile x: the lowered batch is x with its axes in another order
-        ones, zeros = (1,) * len(out), (0,) * len(out)
-        self.patches = kernel == stride != ones and (padding, dilation) == (zeros, ones)
+        self.axes = axes = [Axis(*each) for each in zip(*self.sizes, strict=True)]
+        self.low = min(axes[0].shifts)
+        self.rows = max(axes[0].shifts) - self.low + out[0]
+        ones = (1,) * len(out)
+        # 1x1: the columns are x itself
+        self.identity = (kernel, stride, out) == (ones, ones, spatial) and not any(padding)
+        inner = zip(axes[1:], out[1:], strict=True)
+        self.runs = use_runs and all(axis.longest() <= size for axis, size in inner)
+        # taps and positions tile x: the columns are x with its axes in another order
+        self.patches = kernel == stride != ones and not any(padding) and dilation == ones
         self.patches &= all(k * o <= n for k, o, n in zip(kernel, out, spatial, strict=True))
-        same = stride == ones and out[1:] == spatial[1:] and out[-1] <= LONG
-        self.shifts = self._find_shifts(kernel, padding, dilation, out) if same else []
+        self.steps = tuple(prod(out[a + 1 :]) for a in range(len(out)))
+        self.places: list[Place] = []
+        self.windows: list[Window] = []
+        self.clears: list[Clear] = []
+        self.front = self.back = 0
+        if self.runs:
+            self._find_runs(axes)
+        else:
+            self._find_lines(axes)
+        self.parts = 1 + max(place.part for place in self.places)
+        self.length = self.front + self.rows * self.row + self.back  # of a channel of a part
 
-    def bands(self, count: int) -> list[tuple[Lowering, slice]]:
-        """Cut the result across the first axis: the geometry of each part and its rows."""
+    def _lines(self, axis: Axis, phase: int) -> tuple[slice, slice]:
+        """Return the lines of a source part, and of x, that hold a phase of the first axis."""
+        return inside(self.rows, axis.stride, phase + self.low * axis.stride, axis.size)
+
+    def _find_runs(self, axes: list[Axis]) -> None:
+        inner = list(zip(axes[1:], self.steps[1:], strict=True))
+        self.front = max(0, -sum(min(a.shifts) * step for a, step in inner))
+        self.back = max(0, sum(max(a.shifts) * step for a, step in inner))
+        for part, phases in enumerate(product(*(a.used for a in axes))):
+            pairs = [self._lines(axes[0], phases[0])]
+            for a, phase, size in zip(axes[1:], phases[1:], self.out[1:], strict=True):
+                pairs.append(inside(size, a.stride, phase, a.size))
+            target, source = zip(*pairs, strict=True)
+            self.places.append(Place(part, target, source))
+            found = [a.taps(phase) for a, phase in zip(axes, phases, strict=True)]
+            taps, counts, firsts, moves = zip(*found, strict=True)
+            start = self.front - self.low * self.row
+            start += sum(f * step for f, step in zip(firsts, self.steps, strict=True))
+            steps = tuple(m * step for m, step in zip(moves, self.steps, strict=True))
+            self.windows.append(Window(taps, counts, part, start, steps))
+        for number, axis in enumerate(axes[1:], start=1):
+            self._find_clears(number, axis)
+
+    def _find_clears(self, number: int, axis: Axis) -> None:
+        """Find what wraps around: zero as it is where the zeros behind the image are enough."""
+        size = self.out[number]
+        gap = size - axis.longest()
+        found: dict[int, list[tuple[int, int]]] = {}
+        for tap, shift in enumerate(axis.shifts):
+            width = min(size, abs(shift))
+            if shift > 0 or -shift > gap:
+                found.setdefault(width, []).append((tap, size - width if shift > 0 else 0))
+        for width, each in found.items():
+            for i in range(0, len(each), 2):
+                taps, starts = zip(*each[i : i + 2], strict=True)
+                self.clears.append(Clear(number, taps, starts, width))
+
+    def _find_lines(self, axes: list[Axis]) -> None:
+        first, inner = axes[0], axes[1:]
+        part = 0
+        for phase in first.used:
+            taps, count, shift, move = first.taps(phase)
+            start = (shift - self.low) * self.row
+            copied = tuple(slice(0, k, 1) for k in self.kernel[1:])
+            across = tuple(prod(self.kernel[a + 1 :]) for a in range(1, len(axes)))
+            steps = (move * self.row, *across)
+            self.windows.append(
+                Window((taps, *copied), (count, *self.kernel[1:]), part, start, steps)
+            )
+            for tap in product(*map(range, self.kernel[1:])):
+                pairs = [self._lines(first, phase)]
+                for a, t, size in zip(inner, tap, self.out[1:], strict=True):
+                    pairs.append(inside(size, a.stride, a.offsets[t], a.size))
+                target, source = zip(*pairs, strict=True)
+                self.places.append(Place(part, target, source))
+                part += 1
+
+    def band(self, start: int, stop: int) -> Lowering:
+        """Return the geometry of the lines start ... stop - 1 of the result."""
+        if (start, stop) == (0, self.out[0]):
+            return self
         spatial, kernel, stride, padding, dilation = self.sizes
-        parts = []
-        for start, stop in pairwise(i * self.out[0] // count for i in range(count + 1)):
-            moved = (padding[0] - start * stride[0], *padding[1:])
-            out = (stop - start, *self.out[1:])
-            part = lowering(spatial, kernel, stride, moved, dilation, out)
-            parts.append((part, slice(start, stop)))
-        return parts
-
-    def _find_shifts(self, kernel: Ints, padding: Ints, dilation: Ints, out: Ints) -> list[tuple]:
-        """Return (j, run of the lowered rows, run of x, margins), if all strides are 1.
-
-        Where the rows of x and of the result are equally long, a tap moves a whole image by a
-        constant: one long run a channel. What wraps around into the margins is cleared.
-        """
-        shifts = []
-        rows, source = self.copies[0][2][1], self.copies[0][3][1]
-        for j, tap in enumerate(np.ndindex(*kernel[1:])):
-            offset, margins = 0, []
-            for a, t in enumerate(tap, start=1):
-                by = t * dilation[a] - padding[a]
-                offset = offset * out[a] + by
-                if by:
-                    margin = slice(0, -by) if by < 0 else slice(max(0, out[a] - by), None)
-                    margins.append((..., margin, *(slice(None),) * (len(out) - 1 - a)))
-            size = max(0, (rows.stop - rows.start) * self.row - abs(offset))
-            to = rows.start * self.row + max(0, -offset)
-            start = source.start * self.row + max(0, offset)
-            shifts.append((j, slice(to, to + size), slice(start, start + size), margins))
-        return shifts
-
-    def shape(self, batch: Ints, channels: int, wide: bool) -> Ints:
-        """Return the shape of the memory of a lowered batch (N, G) of images with C channels.
-
-        One matrix an image, or one *wide* matrix (the images side by side in every row) for all:
-        (N, G, F, J, C, rows, 1, o1, ..., on) or (1, G, F, J, C, rows, N, o1, ..., on).
-        """
-        n, groups = batch
-        first, last = (1, n) if wide else (n, 1)
-        grid = (self.rows, last, *self.out[1:])
-        return (first, groups, self.phases, self.copied, channels, *grid)
-
-    def _patches(self, x: np.ndarray, lowered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return equal views of both with the axes (N, G, k0, k1, ..., C, o0, o1, ...)."""
-        n = len(self.out)
-        whole: Any = tuple(slice(k * o) for k, o in zip(self.sizes[1], self.out, strict=True))
-        x = x[..., *whole]
-        pairs = [size for pair in zip(self.out, self.sizes[1], strict=True) for size in pair]
-        x = x.reshape(*x.shape[:3], *pairs)
-        x = x.transpose(0, 1, *range(4, 3 + 2 * n, 2), 2, *range(3, 3 + 2 * n, 2))
-        return x, lowered.reshape(x.shape)
-
-    def lower(self, x: np.ndarray, lowered: np.ndarray) -> None:
-        """Copy x (N, G, C, *spatial) into `lowered`, whose margins are zero already."""
-        images = _images(lowered)
-        if self.patches and lowered.shape[6] == 1:
-            parts, ordered = self._patches(x, lowered)
-            ordered[...] = parts
-            return
-        if self.shifts and lowered.shape[6] == 1:
-            runs = lowered.reshape(*lowered.shape[:2], self.copied, lowered.shape[4], -1)
-            x = x.reshape(*x.shape[:3], -1)
-            for j, to, start, margins in self.shifts:
-                runs[:, :, j, :, to] = x[..., start]
-                for margin in margins:
-                    images[:, :, 0, j][margin] = 0
-            return
-        for f, j, target, source in self.copies:
-            images[:, :, f, j][target] = x[source]
-
-    def fold(self, lowered: np.ndarray, x: np.ndarray) -> None:
-        """Add to x (N, G, C, *spatial) whatever `lower` would have copied from it: its adjoint."""
-        if self.patches and lowered.shape[6] == 1:
-            parts, ordered = self._patches(x, lowered)
-            parts += ordered
-            return
-        images = _images(lowered)
-        for f, j, target, source in self.copies:
-            part = x[source]
-            part += images[:, :, f, j][target]
-
-    def views(self, lowered: np.ndarray) -> list[np.ndarray]:
-        """Return for each tap of the first axis its matrix (N, G, J * C, positions), a view."""
-        first, groups, _, _, channels, _, last = lowered.shape[:7]
-        row = last * self.row
-        runs = lowered.reshape(first, groups, self.phases, self.copied * channels, self.rows * row)
-        size = self.out[0] * row
-        return [runs[:, :, f, :, shift * row : shift * row + size] for f, shift in self.taps]
+        moved = (padding[0] - start * stride[0], *padding[1:])
+        return lowering(spatial, kernel, stride, moved, dilation, (stop - start, *self.out[1:]))
 
 
-def _images(lowered: np.ndarray) -> np.ndarray:
-    """Return the view (N, G, F, J, C, rows, o1, ..., on) of a lowered batch."""
-    if lowered.shape[6] == 1:
-        return lowered[:, :, :, :, :, :, 0]
-    return np.moveaxis(lowered[0], 5, 0)
+def tiles(x: np.ndarray, kernel: Ints, out: Ints) -> np.ndarray:
+    """Return the view (n, G, *kernel, C, *out) of x (n, G, C, *spatial), cut into tiles."""
+    n = len(out)
+    x = x[(..., *(slice(k * o) for k, o in zip(kernel, out, strict=True)))]
+    pairs = [size for pair in zip(out, kernel, strict=True) for size in pair]
+    x = x.reshape(*x.shape[:3], *pairs)
+    return x.transpose(0, 1, *range(4, 3 + 2 * n, 2), 2, *range(3, 3 + 2 * n, 2))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def lowering(
     spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
 ) -> Lowering:

@@ -25,6 +25,8 @@ Ints = tuple[int, ...]
 
 # ------------------------------------------------------------------- the three linear maps
 def _bias_rule(g: Any) -> Any:
+    if type(g) is ndarray:  # the same sum by BLAS
+        return kernels.conv_bias(g)
     return sum(g, (0, *range(2, g.ndim)))
 
 
@@ -44,6 +46,21 @@ def convolution(input: Any, weight: Any, bias: Any, stride: Ints, padding: Ints,
                 groups: int) -> Any:
     """Return the convolution of (N, C, *spatial) with (K, C / groups, *kernel): (N, K, *out)."""
     return kernels.conv(input, weight, stride, padding, dilation, groups, bias)
+
+
+@op(input=None, weight=None, bias=None, shown="ConvolutionBackward0",
+    reference=lambda input, weight, bias, stride, padding, dilation, groups: convolution(
+        input, weight, bias, stride, padding, dilation, groups))
+def _convolution(input: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints,
+                 groups: int) -> Any:
+    """Return `convolution`, for an input and a weight that need gradients: these share work."""
+    return kernels.conv(input, weight, stride, padding, dilation, groups, bias)
+
+
+@_convolution.fused
+def _(g: Any, weight: Any, input: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int,
+      needs: Any) -> Any:
+    return kernels.conv_backward(g, input, weight, stride, padding, dilation, groups, needs)
 
 
 @op(input=lambda g, weight, input_shape, stride, padding, dilation, groups: _cropped(
@@ -122,7 +139,8 @@ def _conv(n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation
     _check_sizes(where, groups, stride=stride, padding=padding, dilation=dilation)
     _check_conv(where, x, w, groups, padding, dilation)
     _check_bias(where, bias, w.shape[0])
-    return convolution(x, w, bias, stride, padding, dilation, groups)
+    run = convolution if x._node is None or w._node is None else _convolution
+    return run(x, w, bias, stride, padding, dilation, groups)
 
 
 def _named_padding(where: str, padding: str, x: Any, w: Any, stride: Ints,
