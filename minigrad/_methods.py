@@ -66,6 +66,9 @@ class Methods:
     # ---- writing
     def copy_(self, src: Any, non_blocking: Any = False) -> Any:
         """Write another tensor's values into this one: broadcast, and cast to its dtype."""
+        if getattr(getattr(src, "_data", None), "ndim", 0) > self._data.ndim:
+            raise RuntimeError(f"output with shape {list(self._data.shape)} doesn't match the "
+                               f"broadcast shape {list(src._data.shape)}; reshape the source")
         return inplace(convert.copy, (self, src))
 
     def fill_(self, value: Any) -> Any:

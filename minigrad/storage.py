@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._device import cpu
-from ._dtype import dtype_of
+from ._dtype import dtype_of, get_default_dtype, to_dtype
 
 ndarray = np.ndarray
 
@@ -88,7 +88,8 @@ def offset(tensor: Any) -> int:
 class UntypedStorage:
     """The block of bytes that a tensor and its views share, as `Tensor.untyped_storage` gives it.
 
-    A sequence of bytes: writing into it writes into the tensors. Its size is fixed.
+    A sequence of bytes: writing into it writes into the tensors. Its size is fixed. A new one is
+    made of a number of bytes, or of a list of them.
 
     >>> import minigrad as torch
     >>> x = torch.zeros(2, dtype=torch.int16)
@@ -101,11 +102,15 @@ class UntypedStorage:
     device = cpu
     is_cuda = False
 
-    def __init__(self, array: Any) -> None:
-        if not isinstance(array, ndarray):
-            raise TypeError(f"UntypedStorage: take one from a tensor by untyped_storage(), it is "
-                            f"not made from {type(array).__name__}")
-        self._bytes = memory(array)
+    def __init__(self, content: Any = 0) -> None:
+        if isinstance(content, int):
+            content = np.zeros(content, np.uint8)
+        elif isinstance(content, (list, tuple, bytes, bytearray)):
+            content = np.array(list(content), np.uint8)
+        if not isinstance(content, ndarray):
+            raise TypeError(f"UntypedStorage: expected a number of bytes or a list of them, got "
+                            f"{type(content).__name__}; a tensor's own is untyped_storage()")
+        self._bytes = memory(content)
 
     def untyped(self) -> UntypedStorage:
         """Return the storage itself."""
@@ -194,8 +199,14 @@ class TypedStorage:
     device = cpu
     is_cuda = is_sparse = False
 
-    def __init__(self, *, wrap_storage: UntypedStorage, dtype: Any) -> None:
-        self._storage, self.dtype = wrap_storage, dtype
+    def __init__(self, content: Any = 0, *, wrap_storage: UntypedStorage | None = None,
+                 dtype: Any = None) -> None:
+        self.dtype = dtype = get_default_dtype() if dtype is None else to_dtype(dtype)
+        if wrap_storage is None:
+            made = (np.zeros(content, dtype.numpy) if isinstance(content, int) else
+                    np.array(list(content), dtype.numpy))
+            wrap_storage = UntypedStorage(made)
+        self._storage = wrap_storage
         count = wrap_storage.nbytes() // dtype.itemsize
         self._numbers = wrap_storage._bytes[:count * dtype.itemsize].view(dtype.numpy)
 

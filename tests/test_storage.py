@@ -151,8 +151,11 @@ def test_storages_are_the_memory():
                   lambda: s[::2]):
         with pytest.raises(RuntimeError):
             wrong()
-    with pytest.raises(TypeError):
-        torch.UntypedStorage(3)
+    assert torch.UntypedStorage(3).nbytes() == 3 and torch.UntypedStorage([1, 2]).tolist() == [1, 2]
+    assert torch.TypedStorage(3, dtype=torch.float64).nbytes() == 24
+    assert torch.TypedStorage([1, 2]).tolist() == [1., 2.]
+    with pytest.raises(TypeError, match="untyped_storage"):
+        torch.UntypedStorage(torch.ones(2))
     assert repr(x[:1].clone().untyped_storage()) == (
         " 0\n 0\n[torch.storage.UntypedStorage(device=cpu) of size 2]")
 

@@ -11,6 +11,7 @@ from .._check import broadcast_error
 from ..engine import op
 from ._operands import (
     arrays,
+    as_dtype,
     floating,
     kind_of,
     no_bools,
@@ -64,7 +65,10 @@ def remainder(input: Any, other: Any) -> Any:
     >>> torch.remainder(torch.tensor([5., -5.]), 3)
     tensor([2., 1.])
     """
-    return _remains(np.remainder, input, other)
+    y = _remains(np.remainder, input, other)
+    if y.dtype.kind == "f" and not y.all():  # C's zeros have the sign of the dividend
+        y = np.where(y == 0, np.copysign(y, as_dtype(input, y.dtype)), y)
+    return y
 
 
 @op(input=lambda g: g,

@@ -214,8 +214,10 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
 
 
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
-            requires_grad: bool = False) -> Any:
+            requires_grad: bool | None = None) -> Any:
     """Return an object as a tensor; `copy` may demand (True) or forbid (False) new memory.
+
+    A tensor keeps its place in the graph, unless requires_grad=False cuts it off.
 
     >>> import minigrad as torch
     >>> torch.asarray([1., 2.])
@@ -233,8 +235,8 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
         raise ValueError(f"can't alias tensor: dtype {dtype} needs a copy, but copy=False")
     if copy and same:
         made = made.clone()
-    if isinstance(obj, engine.Tensor):
-        return made.detach() if obj.requires_grad and not requires_grad else made
+    if isinstance(obj, engine.Tensor) and requires_grad is False and obj.requires_grad:
+        return made.detach()
     return made.requires_grad_() if requires_grad else made
 
 
@@ -245,6 +247,19 @@ def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any 
     return finish(_numbers([s], (), wanted.numpy), layout, device, pin_memory, requires_grad)
 
 
+class _Capsule:
+    """Hands a capsule of `to_dlpack` to NumPy, which asks objects for theirs."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # the CPU
+
+
 def from_dlpack(ext_tensor: Any) -> Any:
     """Return a tensor that shares memory with an object of another library, by DLPack.
 
@@ -253,7 +268,8 @@ def from_dlpack(ext_tensor: Any) -> Any:
     >>> torch.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    array = np.from_dlpack(ext_tensor)
+    capsule = type(ext_tensor).__name__ == "PyCapsule"
+    array = np.from_dlpack(_Capsule(ext_tensor) if capsule else ext_tensor)
     _check_array(array)
     return wrap(array, None)
 

@@ -56,7 +56,11 @@ def ldexp(input: Any, other: Any) -> Any:
         if not hasattr(x, "_data"):
             raise TypeError(f"ldexp(): argument '{name}' must be Tensor, not {type(x).__name__}; "
                             f"make it one with tensor(...)")
-    return input * 2.0 ** other
+    if other.dtype.is_floating_point or not input.dtype.is_floating_point:
+        return input * 2.0 ** other
+    if other._data.dtype.kind == "b":
+        raise NotImplementedError("ldexp is not implemented for torch.bool; convert with .int()")
+    return input * 2.0 ** other.to(input.dtype)
 
 
 @op(input=lambda g, input, other: where(input == other, 0.0, g),

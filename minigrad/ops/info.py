@@ -50,9 +50,9 @@ def typename(obj: Any) -> str:
     """Return the type of an object as text: `torch.FloatTensor` for a float32 tensor."""
     if isinstance(obj, engine.Tensor):
         return obj.type()  # type: ignore[no-any-return]
-    module = getattr(type(obj), "__module__", "")
-    prefix = f"{module}." if module not in ("", "builtins") else ""
-    return prefix + type(obj).__qualname__
+    module = getattr(obj, "__module__", None)
+    prefix = f"{module}." if module not in (None, "", "builtins") else ""
+    return prefix + getattr(obj, "__qualname__", type(obj).__name__)  # type: ignore[no-any-return]
 
 
 def get_default_device() -> Any:

@@ -110,7 +110,10 @@ def test_dlpack():
     t = dlpack.from_dlpack(array)
     t[0] = 5
     assert array[0] == 5 and np.from_dlpack(t)[0] == 5
-    assert type(dlpack.to_dlpack(t)).__name__ == "PyCapsule"
+    capsule = dlpack.to_dlpack(t)
+    assert type(capsule).__name__ == "PyCapsule"
+    dlpack.from_dlpack(capsule)[1] = 7
+    assert array[1] == 7
 
 
 def test_the_module_of_random_numbers():
