@@ -34,7 +34,10 @@ def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
 
 def to_dlpack(tensor: Any) -> Any:
     """Return the DLPack capsule of a tensor, which another library takes once."""
-    return tensor.__dlpack__()
+    try:
+        return tensor.__dlpack__(max_version=(1, 0))  # says that the memory may be written
+    except TypeError:  # NumPy before 2.1
+        return tensor.__dlpack__()
 
 
 def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2,
