@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,16 @@ def note_outside() -> Any:
     if now != _silent:
         _outside = now
     return now
+
+
+def quietly(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function that may make infinities and NaNs."""
+    loud = None
+    try:
+        loud = hush()
+        return function(*args)
+    finally:
+        (unhush if loud else recover)(loud)
 
 
 def recover(nothing: Any = None) -> None:

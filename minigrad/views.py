@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import engine
+from ._quiet import quietly
 from .anomaly import anomaly, user_line
 from .engine import Leaf, Node, Op, apply, gather, op, record, run_forward
 from .modes import state
@@ -179,7 +180,7 @@ def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = N
     elif state.grad and x._node is not None and not made.bits[0][1]:
         node = record(ERASED, 1, (x,), [x._data], x._data, ())  # comparisons: the slope is zero
     if made.mutate:
-        made.mutate(*arrays)
+        quietly(made.mutate, *arrays)
     else:
         x._data[...] = y
     wrote(x, made.name + "_")

@@ -256,8 +256,7 @@ def _put(input: ndarray, value: Any, basic: Key, advanced: Key | None) -> None:
     """Write into the array itself."""
     target = input if _trivial(basic) else select_index.op.forward(input, basic)
     try:
-        with np.errstate(invalid="ignore", over="ignore"):
-            target[... if advanced is None else advanced] = value
+        target[... if advanced is None else advanced] = value
     except IndexError:
         raise index_error(target.shape, advanced or ()) from None
     except ValueError:

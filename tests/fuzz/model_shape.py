@@ -84,7 +84,7 @@ def expand(x: Tensor, shape: Sequence[int]) -> Tensor:
                                                [*steps, *full.strides[len(new):]])
 
     out = x.seen(widen)
-    if out.v.size > x.v.size:
+    if list(new) != [1] * lead + list(x.shape):
         out.frozen = True
     return out
 
