@@ -36,7 +36,7 @@ def cut(plan: Lowering, images: int, rows: int, filters: int, itemsize: int) -> 
     size = rows * plan.positions * itemsize  # of an image
     threads = images * rows * plan.positions * (filters + COPY) >= PIECE
     lines = plan.out[0]
-    bands = min(lines, -(-size // CHUNK_BYTES))
+    bands = max(1, min(lines, size // CHUNK_BYTES))
     if threads and images * bands < 6 and images * bands % 2:
         bands = min(lines, bands + 1 if images % 2 else bands)
     if bands > 1:

@@ -27,8 +27,8 @@ Sizes = tuple[int, int, int]  # images, groups, channels of a group
 class Columns:
     """The source and the columns of a geometry for n images with G groups of C channels.
 
-    The columns are the matrices (n, G, T * C, positions) for T taps or, if `wide`, with the images
-    side by side, (1, G, T * C, n * positions). `ones` adds a row of ones, which a bias multiplies.
+    The columns are the matrices (n, G, C * T, positions) for T taps or, if `wide`, with the images
+    side by side, (1, G, C * T, n * positions). `ones` adds a row of ones, which a bias multiplies.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Columns:
             per_image = size * item
         self.plan = plan
         axes = len(plan.out)
-        taps = tuple(channels * row * prod(plan.kernel[a + 1 :]) for a in range(axes))
-        self.strides = (per_image, per_group, *taps, row, item)
+        taps = tuple(row * prod(plan.kernel[a + 1 :]) for a in range(axes))
+        self.strides = (per_image, per_group, *taps, plan.taps * row, item)
         whole = (n, groups, *plan.kernel, channels, size)
         columns: np.ndarray = np.ndarray(whole, dtype, memory, 0, self.strides)
         self.tiles: np.ndarray | None = None
@@ -137,8 +137,8 @@ class _Kept(threading.local):
         while self.bytes + source > KEEP:
             _, old = self.found.popitem(last=False)
             self.bytes -= old.source.nbytes
-        self.bytes += source
         made = self.found[key] = Columns(plan, sizes, wide, ones, self.memory, dtype)
+        self.bytes += source
         return made
 
 

@@ -3,7 +3,7 @@
 `correlate` multiplies the columns by the weights, `contract` by a gradient, summed over the batch,
 and `both` does the two with the same columns. Shapes in here, for G groups and T taps:
 
-    x (N, G, C, *spatial)    w (G, K, T * C)    y, g (N, G, K, o0, row)    dw (G, T * C, K)
+    x (N, G, C, *spatial)    w, dw (G, K, C * T)    y, g (N, G, K, o0, row)
 
 where o0 * row are the positions. Where an image has few of them, products are too thin, and the
 images of a chunk are laid side by side in one *wide* matrix.
@@ -73,16 +73,17 @@ def _multiply_into(w: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
 
 
 def _times(columns: np.ndarray, g: np.ndarray, total: np.ndarray, first: bool) -> None:
-    """Add to total (G, R, K) the columns (n, G, R, positions) @ g (n, G, K, positions).T."""
+    """Add to total (G, K, R) the products g (n, G, K, positions) @ columns (n, G, R, positions).T.
+    """
     if len(columns) != len(g):
         side = _beside(g)
         _as(side, g)[...] = g
         g = side
     if first and len(g) == 1:
-        multiply(columns[0], g[0].swapaxes(1, 2), total)
+        multiply(g[0], columns[0].swapaxes(1, 2), total)
         return
     term = scratch("term", (len(g), *total.shape), g.dtype)
-    multiply(columns, g.swapaxes(2, 3), term)
+    multiply(g, columns.swapaxes(2, 3), term)
     if first:
         np.add.reduce(term, axis=0, out=total)
     else:
@@ -122,11 +123,11 @@ class Lanes:
 
 
 def contract(plan: Lowering, g: np.ndarray, x: np.ndarray, ones: bool = False) -> np.ndarray:
-    """Return dw, the sum over n of (columns of x[n]) @ g[n].T; with `ones` a last row sums g."""
+    """Return dw, the sum over n of g[n] @ (columns of x[n]).T; `ones`: a last column sums g."""
     filters, (groups, channels) = g.shape[2], x.shape[1:3]
     rows = plan.taps * channels + ones
     chunks = cut(plan, len(x), groups * rows, filters, g.itemsize)
-    lanes = Lanes(chunks, (groups, rows, filters), g.dtype)
+    lanes = Lanes(chunks, (groups, filters, rows), g.dtype)
     wide = len(x) > 1 and plan.positions < NARROW
 
     def task(index: int) -> None:
@@ -141,10 +142,10 @@ def contract(plan: Lowering, g: np.ndarray, x: np.ndarray, ones: bool = False) -
 def both(
     plan: Lowering, g: np.ndarray, w: np.ndarray, x: np.ndarray, dx: np.ndarray
 ) -> np.ndarray:
-    """Write w @ columns of g into dx (N, G, C, o0, row); return (columns of g) @ x.T, summed."""
+    """Write w @ columns of g into dx (N, G, C, o0, row); return x @ (columns of g).T, summed."""
     groups, channels, rows = w.shape
     chunks = cut(plan, len(g), groups * rows, 2 * channels, g.itemsize)
-    lanes = Lanes(chunks, (groups, rows, channels), g.dtype)
+    lanes = Lanes(chunks, (groups, channels, rows), g.dtype)
     wide = len(g) > 1 and plan.positions < NARROW
 
     def task(index: int) -> None:
@@ -190,7 +191,7 @@ def correlate_phases(phases: list[Phase], g: np.ndarray, dx: np.ndarray) -> None
 
 
 def spread_tiles(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> None:
-    """Write w (G, T * C, K) @ g (N, G, K, o0, row) into the tiles of dx (N, G, C, *spatial)."""
+    """Write w (G, C * T, K) @ g (N, G, K, o0, row) into the tiles of dx (N, G, C, *spatial)."""
     groups, rows, filters = w.shape
     channels = rows // plan.taps
     chunks = cut(plan, len(g), groups * rows, filters, g.itemsize)
@@ -198,11 +199,12 @@ def spread_tiles(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -
     def task(index: int) -> None:
         chunk = chunks[index]
         part = _matrices(g, chunk)
-        shape = (len(part), groups, *plan.kernel, channels, *chunk.plan.out)
+        shape = (len(part), groups, channels, *plan.kernel, *chunk.plan.out)
         columns = scratch("columns", shape, g.dtype)
         multiply(w, part, columns.reshape(len(part), groups, rows, -1))
         step = plan.kernel[0]
         images = dx[chunk.first : chunk.last, :, :, chunk.top * step : chunk.bottom * step]
-        tiles(images, plan.kernel, chunk.plan.out)[...] = columns
+        axes = len(plan.out)
+        tiles(images, plan.kernel, chunk.plan.out)[...] = np.moveaxis(columns, 2, 2 + axes)
 
     on_threads(task, len(chunks))

@@ -55,15 +55,16 @@ def _flat(g: np.ndarray, groups: int, dtype: np.dtype) -> np.ndarray:
     return g.reshape(g.shape[0], groups, g.shape[1] // groups, g.shape[2], prod(g.shape[3:]))
 
 
-def _rows(w: np.ndarray, groups: int, dtype: np.dtype, bias: np.ndarray | None) -> np.ndarray:
-    """Return w (K, C, *k) as the matrices (G, K / G, prod(k) * C), and the bias as a column."""
-    filters, channels = w.shape[:2]
-    w = w.reshape(groups, filters // groups, channels, -1).swapaxes(2, 3)
-    taps = w.shape[2] * channels
-    rows = np.empty((groups, filters // groups, taps + (bias is not None)), dtype)
-    rows[..., :taps].reshape(w.shape)[...] = w
-    if bias is not None:
-        rows[..., -1] = bias.reshape(groups, -1)
+def _rows(
+    w: np.ndarray, groups: int, dtype: np.dtype, bias: np.ndarray | None = None
+) -> np.ndarray:
+    """Return w (K, C, *k) as the matrices (G, K / G, C * prod(k)), with the bias as last column."""
+    w = w.reshape(groups, len(w) // groups, -1)
+    if bias is None:
+        return np.ascontiguousarray(w, dtype)
+    rows = np.empty((*w.shape[:2], w.shape[2] + 1), dtype)
+    rows[..., :-1] = w
+    rows[..., -1] = bias.reshape(groups, -1)
     return rows
 
 
@@ -159,7 +160,7 @@ def conv_input(
     dx = np.zeros(shape, dtype)
     plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
     if dx.size and plan.patches:
-        turned = _rows(w, groups, dtype, None).swapaxes(1, 2)
+        turned = _rows(w, groups, dtype).swapaxes(1, 2)
         _correlate.spread_tiles(plan, _flat(g, groups, dtype), turned, _split(dx, groups, dtype))
     elif dx.size:
         phases = _phases(plan, w, groups, dtype)
@@ -197,7 +198,7 @@ def _phases(
         each = lowering(
             plan.out, turned.shape[2:], unit, tuple(pads), tuple(steps), tuple(sizes)
         )
-        rows = _rows(turned, groups, dtype, None)
+        rows = _rows(turned, groups, dtype)
         found.append(_correlate.Phase(each, rows, tuple(where)))
     return found
 
@@ -243,9 +244,8 @@ def _weight(
     dw = _correlate.contract(plan, _flat(g, groups, dtype), _split(x, groups, dtype), ones)
     db = conv_bias(g) if with_bias and not ones else None
     if ones:
-        db = dw[:, -1].astype(g.dtype).reshape(-1)
-        dw = dw[:, :-1]
-    dw = dw.reshape(groups, plan.taps, channels, filters).transpose(0, 3, 2, 1)
+        db = dw[..., -1].astype(g.dtype).reshape(-1)
+        dw = dw[..., :-1]
     return np.ascontiguousarray(dw, result).reshape(shape), db
 
 
@@ -300,10 +300,11 @@ def _both(
     margin = _margin(kernel, padding, dilation)
     plan = lowering(g.shape[2:], kernel, (1,) * len(kernel), margin, dilation, x.shape[2:])
     dx = np.empty(x.shape, dtype)
-    rows = _rows(_turned(w, groups), groups, dtype, None)
+    rows = _rows(_turned(w, groups), groups, dtype)
     images = _split(g, groups, dtype), rows, _flat(x, groups, dtype), _flat(dx, groups, dtype)
     dw = _correlate.both(plan, *images)
-    dw = dw.reshape(groups, plan.taps, g.shape[1] // groups, -1)[:, ::-1].transpose(0, 2, 3, 1)
+    dw = dw.reshape(groups, x.shape[1] // groups, g.shape[1] // groups, -1)
+    dw = dw[..., ::-1].swapaxes(1, 2)
     dw = np.ascontiguousarray(dw, result).reshape(w.shape)
     return dx.astype(result, copy=False), dw
 
