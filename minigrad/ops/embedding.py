@@ -8,9 +8,11 @@ import numpy as np
 
 from .. import _check, views
 from ..engine import op, wrap
+from ..kernels.softmax import ones
 from ..modes import state
 
 ndarray = np.ndarray
+SMALL = 16384  # elements of a matrix that is multiplied faster than indices are sorted
 
 
 @op(weight=lambda g, weight_shape, indices, factors: _spread(g, indices, factors, weight_shape),
@@ -26,8 +28,12 @@ def _spread(value: Any, indices: Any, factors: Any, shape: tuple[int, ...]) -> A
     """Return zeros of `shape` with the rows of factors * value added at their indices."""
     if factors is not None:
         value = value * factors
-    y = np.zeros(shape, value.dtype)
     rows = indices.reshape(-1)
+    if 0 < rows.size * shape[0] <= SMALL and value.dtype.itemsize > 2:
+        y = _spread_small(value.reshape(len(rows), -1), rows, shape)
+        if y is not None:
+            return y
+    y = np.zeros(shape, value.dtype)
     if rows.size:
         order = np.argsort(rows, kind="stable")
         rows = rows[order]
@@ -35,6 +41,15 @@ def _spread(value: Any, indices: Any, factors: Any, shape: tuple[int, ...]) -> A
         value = value.reshape(len(order), *shape[1:])[order]
         y[rows[starts]] = np.add.reduceat(value, starts, 0)
     return y
+
+
+def _spread_small(value: ndarray, rows: ndarray, shape: tuple[int, ...]) -> ndarray | None:
+    """Add rows by a product with a matrix of zeros and ones; None if inf or nan would spread."""
+    chosen = np.zeros((shape[0], len(rows)), value.dtype)
+    chosen.reshape(-1)[rows * len(rows) + np.arange(len(rows))] = 1
+    y = chosen.dot(value)
+    total = ones(shape[0], y.dtype).dot(y).dot(ones(y.shape[1], y.dtype))
+    return y if total - total == 0 else None
 
 
 @op(weight=lambda g, weight_shape, indices, factors: _spread(g, indices, factors, weight_shape),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import apply, op
+from ..kernels.softmax import ones
 from .shape import reshape, transpose
 
 ndarray = np.ndarray
@@ -191,15 +191,10 @@ def vdot(input: Any, other: Any) -> Any:
 # --------------------------------------------------------------------------------------- linear
 def _bias_sum(g: Any) -> Any:
     """Sum the gradient over the rows; a product with ones is faster than NumPy's reduction."""
-    if type(g) is ndarray and g.ndim == 2 and g.itemsize > 2:
-        return _ones(len(g), g.dtype).dot(g)
+    if _plain(g):
+        g = _matrix(g)
+        return ones(len(g), g.dtype).dot(g)
     return g
-
-
-@lru_cache(maxsize=32)
-def _ones(count: int, dtype: np.dtype[Any]) -> ndarray:
-    """Return a vector of ones, made once per batch size; nothing writes to it."""
-    return np.ones(count, dtype)
 
 
 def _linear_name(y_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> str:
@@ -221,30 +216,41 @@ def _linear_error(x: ndarray, w: ndarray, b: Any) -> Exception:
                         f"bias of shape [{w.shape[0]}], got {list(b.shape)}")
 
 
-def _plain(g: Any) -> bool:
-    """Return True for a matrix of float32 or float64: the hot case, without detours."""
-    return type(g) is ndarray and g.ndim == 2 and g.itemsize > 2
+def _plain(x: Any) -> bool:
+    """Return True for rows of float32 or float64: the hot case, without detours."""
+    return type(x) is ndarray and x.ndim > 1 and x.itemsize > 2 and x.shape[-1] > 0
+
+
+def _matrix(x: ndarray) -> ndarray:
+    """Return the rows of an array as one matrix."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def _linear_input(g: Any, weight: Any) -> Any:
+    if _plain(g):
+        dx = _matrix(g).dot(weight)
+        return dx if g.ndim == 2 else dx.reshape(*g.shape[:-1], weight.shape[1])
+    return _times(g, weight)
 
 
 def _linear_weight(g: Any, input: Any) -> Any:
-    if _plain(g):
-        return g.T.dot(input)
+    if _plain(g) and _plain(input):
+        return _matrix(g).T.dot(_matrix(input))
     return _times(_mT(_rows(g)), _rows(input)) if input.ndim > 1 else _column(g) * input
 
 
-@op(input=lambda g, weight: g.dot(weight) if _plain(g) else _times(g, weight),
-    weight=_linear_weight, bias=lambda g: _bias_sum(g), shown=_linear_name,
+@op(input=_linear_input, weight=_linear_weight, bias=lambda g: _bias_sum(g), shown=_linear_name,
     explain=_linear_error)
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
-    plain = input.ndim == 2 and input.itemsize > 2
-    y = input.dot(weight.T) if plain else product(input, weight.T)
+    rows = _plain(input)
+    y = _matrix(input).dot(weight.T) if rows else product(input, weight.T)
     if bias is not None:
         if bias.dtype is not y.dtype:
             check_same("linear", y, bias)
         y += bias
-    return y
+    return y.reshape(*input.shape[:-1], len(weight)) if rows and input.ndim > 2 else y
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

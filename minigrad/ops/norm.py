@@ -16,6 +16,7 @@ import numpy as np
 from .. import _check, views
 from .._check import floats, takes
 from ..engine import op
+from ..kernels import _small_norm as small
 from ..kernels import norm as kernels
 from .elementwise import sqrt
 from .reduce import mean as average
@@ -124,15 +125,20 @@ def _flat(value: Any) -> Any:
 @op(input=None, weight=None, bias=None, smooth="centre invstd", reference=_layer_reference,
     shown="NativeLayerNormBackward0")
 def _layer_norm(input: Any, weight: Any, bias: Any, dims: int, eps: float) -> Any:
-    y, centre, invstd = kernels.layer_norm(_rows(input, dims), _flat(weight), _flat(bias), eps)
+    rows = _rows(input, dims)
+    normed = small.layer_norm if small.is_small(rows) else kernels.layer_norm
+    y, centre, invstd = normed(rows, _flat(weight), _flat(bias), eps)
     return y.reshape(input.shape), centre, invstd
 
 
 @_layer_norm.fused
 def _(g: Any, input: Any, weight: Any, dims: int, centre: Any, invstd: Any, needs: Any) -> Any:
     # as batch norm's, with the means over the last dimensions of one sample
-    dx, dw, db = kernels.layer_norm_backward(_rows(g, dims), _rows(input, dims), centre, invstd,
-                                             _flat(weight), needs)
+    if centre.ndim == 2:  # small arrays keep the normalised values
+        dx, dw, db = small.layer_norm_backward(_rows(g, dims), centre, invstd, _flat(weight), needs)
+    else:
+        dx, dw, db = kernels.layer_norm_backward(_rows(g, dims), _rows(input, dims), centre,
+                                                 invstd, _flat(weight), needs)
     shape = input.shape[input.ndim - dims:]
     return (dx if dx is None else dx.reshape(input.shape), dw if dw is None else dw.reshape(shape),
             db if db is None else db.reshape(shape))

@@ -127,3 +127,72 @@ def test_boundary_bits_are_drawn_again():
 
     hits = sum(int(_random.bernoulli(1 << 20, 2.0**-18, generator).sum()) for _ in range(16))
     assert 30 < hits < 110  # 64 are expected
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (1, 3), (2, 4, 3), (0, 3), (2, 0, 3), (2, 2, 2, 3)])
+def test_linear_of_any_rank_is_a_sum_of_products(shape, kind):
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(s) for s in (shape, (5, 3), (5,)))
+    tensors = [torch.from_numpy(v.astype(kind)).requires_grad_() for v in (x, w, b)]
+    y = F.linear(*tensors)
+    g = rng.standard_normal(y.shape)
+    y.backward(torch.from_numpy(g.astype(kind)))
+    rows, grads = x.reshape(-1, 3), g.reshape(-1, 5)
+    expected = [x @ w.T + b, g @ w, grads.T @ rows, grads.sum(0)]
+    tolerance = {"float16": 2e-2, "float32": 1e-5}.get(kind, 1e-12)
+    for found, right in zip([y.detach(), *(t.grad for t in tensors)], expected, strict=True):
+        assert found.is_contiguous() and str(found.dtype) == f"torch.{kind}"
+        np.testing.assert_allclose(found.numpy(), right, rtol=tolerance, atol=tolerance)
+
+
+def test_linear_without_features_is_the_bias():
+    y = F.linear(torch.ones(2, 3, 0), torch.ones(4, 0), torch.arange(4.0))
+    assert torch.equal(y, torch.arange(4.0).expand(2, 3, 4))
+
+
+@pytest.mark.parametrize("shape", [(7, 1), (1, 7), (64, 16), (3, 5), (300, 2), (2, 300)])
+@pytest.mark.parametrize("affine", [True, False])
+def test_small_layer_norm_is_that_in_float64(shape, affine):
+    rng = np.random.default_rng(sum(shape))
+    x, g = rng.standard_normal((2, *shape)) * 3 + 20
+    w, b = rng.standard_normal((2, shape[1]))
+    ends = []
+    for kind in (torch.float32, torch.float64):
+        tensors = [torch.from_numpy(v.astype(np.float32)).to(kind).requires_grad_()
+                   for v in (x, w, b)]
+        y = F.layer_norm(tensors[0], (shape[1],), *(tensors[1:] if affine else ()))
+        y.backward(torch.from_numpy(g.astype(np.float32)).to(kind))
+        ends.append([y.detach(), *(t.grad for t in tensors[:3 if affine else 1])])
+    for single, double in zip(*ends, strict=True):
+        assert single.dtype == torch.float32
+        torch.testing.assert_close(single.double(), double, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1e18, 3e38])
+def test_small_layer_norm_of_tiny_and_huge_values(scale):
+    x = torch.tensor([[1.0, -1.0, 0.5, 0.25]]) * scale
+    y = F.layer_norm(x, (4,), eps=0.0)
+    exact = F.layer_norm(x.double() / float(x.double().abs().max()), (4,), eps=0.0)
+    torch.testing.assert_close(y.double(), exact, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3), ()])
+def test_small_tables_add_up_rows(shape):
+    rng = np.random.default_rng(1)
+    table = torch.from_numpy(rng.standard_normal((4, 3))).requires_grad_()
+    indices = rng.integers(0, 4, shape)
+    y = F.embedding(torch.from_numpy(np.asarray(indices)), table)
+    g = rng.standard_normal(y.shape)
+    y.backward(torch.from_numpy(g))
+    expected = np.zeros((4, 3))
+    np.add.at(expected, indices, g)
+    np.testing.assert_allclose(table.grad.numpy(), expected)
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_an_infinite_gradient_of_one_row_stays_there(bad):
+    table = torch.zeros(3, 2, requires_grad=True)
+    y = F.embedding(torch.tensor([0, 2, 2]), table)
+    y.backward(torch.tensor([[1.0, 2.0], [bad, 3.0], [1.0, 1.0]]))
+    expected = torch.tensor([[1.0, 2.0], [0.0, 0.0], [bad, 4.0]])
+    torch.testing.assert_close(table.grad, expected, equal_nan=True)
