@@ -7,14 +7,17 @@ which is a product over the axes, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from minigrad.kernels._halves import is_halving, spread_halves, sum_halves
 from minigrad.kernels._moments import sums
+from minigrad.kernels._planes import in_planes
 from minigrad.kernels._windows import Axis, Ints, adaptive_bounds, at, axes, output_size
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _Tap = tuple[Any, Any]  # outputs, and the input of each: slices or index arrays
 
 
@@ -37,6 +40,11 @@ def avg_pool(
     ones = (1,) * len(kernel)
     out = output_size(x.shape[2:], kernel, stride, padding, ones, ceil_mode)
     plan = axes(x.shape[2:], kernel, stride, padding, ones, out)
+    if x.dtype in _FLOATS and is_halving(plan) and x.size:
+        y = np.empty(x.shape[:2] + out, x.dtype)
+        divisor = divisor_override or 2 ** len(out)
+        in_planes(partial(_halved, divisor=divisor), np.ascontiguousarray(x), y)
+        return y
     y = _sums(x, [_taps(axis) for axis in plan], out)
     return _divided(y, _counts(plan, count_include_pad, divisor_override), x.dtype)
 
@@ -56,9 +64,21 @@ def avg_pool_backward(
     ones = (1,) * len(kernel)
     out = output_size(tuple(spatial), kernel, stride, padding, ones, ceil_mode)
     plan = axes(tuple(spatial), kernel, stride, padding, ones, out)
+    if is_halving(plan) and not any(n % 2 for n in spatial) and g.size:
+        scaled = np.ascontiguousarray(g / g.dtype.type(divisor_override or 2 ** len(out)))
+        dx = np.empty(g.shape[:2] + tuple(spatial), g.dtype)
+        in_planes(spread_halves, scaled, dx)
+        return dx
     scaled = _divided(_wide(g), _counts(plan, count_include_pad, divisor_override), None)
     taps = [[(source, to) for to, source in _taps(axis)] for axis in plan]
     return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)
+
+
+def _halved(x: np.ndarray, y: np.ndarray, divisor: int) -> None:
+    """Write the averages of windows of two elements along each axis to y."""
+    sum_halves(x, y)
+    y += 0  # a sum that starts with 0, as PyTorch's, is never -0.0
+    y /= divisor
 
 
 def _wide(x: np.ndarray) -> np.ndarray:
@@ -128,7 +148,9 @@ def adaptive_avg_pool_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
     """Return the gradient of `adaptive_avg_pool` for its input: (N, C, *spatial)."""
     scaled = _divided(_wide(g), _adaptive_counts(tuple(spatial), g.shape[2:]), None)
     if set(g.shape[2:]) == {1}:
-        return np.array(np.broadcast_to(scaled, g.shape[:2] + tuple(spatial)), g.dtype, order="C")
+        dx = np.empty(g.shape[:2] + tuple(spatial), g.dtype)
+        np.copyto(dx, scaled, casting="same_kind")
+        return dx
     forward = _adaptive_taps(tuple(spatial), g.shape[2:])
     taps = [[(source, to) for to, source in each] for each in forward]
     return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)

@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from minigrad.kernels._halves import is_halving, max_halves
 from minigrad.kernels._threads import scratch
 from minigrad.kernels._windows import Axis, at
 
@@ -22,7 +23,10 @@ _BOOL = np.dtype(bool)
 
 def reduce_windows(x: np.ndarray, y: np.ndarray, choice: np.ndarray, plan: Plan) -> None:
     """Write the maxima of the windows of x (planes, *spatial) to y and the positions to choice."""
-    _reduce(x, y, choice, plan, nan=False)
+    if is_halving(plan):
+        max_halves(x, y, choice)
+    else:
+        _reduce(x, y, choice, plan, nan=False)
     if x.dtype.kind == "f" and np.isnan(np.maximum.reduce(y, axis=None)):
         _reduce(x, y, choice, plan, nan=True)
 

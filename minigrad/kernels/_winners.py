@@ -48,7 +48,8 @@ class Winners:
             if self.disjoint:
                 target[at] = values
             else:
-                np.add.at(target, at, values)
+                with np.errstate(all="ignore"):
+                    np.add.at(target, at, values)
 
     def gather(self, x: np.ndarray, choice: np.ndarray, y: np.ndarray) -> None:
         """Write x at the winners to y; zero where a window has no winner."""
@@ -82,7 +83,9 @@ class Winners:
         With the winner's tap t along each axis, choice = (t0 * k1 + t1) * k2 + t2 and the offset
         is t0 * step0 + t1 * step1 + t2 * step2, which is linear in choice, choice // k2, ...
         """
-        offset = choice.astype(self.low) * self.low.type(self.weights[-1][1])
+        offset = choice.astype(self.low)
+        if self.weights[-1][1] != 1:  # with dilation
+            offset *= self.low.type(self.weights[-1][1])
         for divisor, weight in self.weights[:-1]:
             offset += (choice // choice.dtype.type(divisor)) * self.low.type(weight)
         return offset
@@ -97,6 +100,13 @@ class Winners:
 
 
 @lru_cache(maxsize=64)
+def winners_of(
+    spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
+) -> Winners:
+    """Return the `Winners` of this geometry."""
+    return Winners(spatial, kernel, stride, padding, dilation, out)
+
+
 def _weights(spatial: Ints, kernel: Ints, dilation: Ints) -> tuple[list[tuple[int, int]], np.dtype]:
     """Return (divisor, weight) pairs, and an integer dtype that holds every offset."""
     steps = [d * s for d, s in zip(dilation, strides(spatial), strict=True)]
@@ -108,6 +118,7 @@ def _weights(spatial: Ints, kernel: Ints, dilation: Ints) -> tuple[list[tuple[in
     return pairs, np.dtype(np.int16 if small else np.int64)
 
 
+@lru_cache(maxsize=64)
 def choice_dtype(kernel: Ints) -> np.dtype:
     """Return the smallest unsigned dtype that holds the positions in a window."""
     return np.min_scalar_type(prod(kernel))

@@ -10,7 +10,7 @@ to 256 elements, against the eight of an index into the input.
 
 from __future__ import annotations
 
-from math import prod
+from functools import partial
 
 import numpy as np
 
@@ -26,9 +26,9 @@ from minigrad.kernels._average import (
     avg_pool_backward,
 )
 from minigrad.kernels._max import reduce_windows
-from minigrad.kernels._threads import run
+from minigrad.kernels._planes import in_planes
 from minigrad.kernels._windows import Ints, axes, output_size
-from minigrad.kernels._winners import Winners, choice_dtype
+from minigrad.kernels._winners import choice_dtype, winners_of
 
 __all__ = [
     "adaptive_avg_pool",
@@ -44,9 +44,6 @@ __all__ = [
     "output_size",
     "scatter_flat",
 ]
-
-_BLOCK = 1 << 18  # inputs: smaller blocks spend more time between the calls than within them
-
 
 def max_pool(
     x: np.ndarray,
@@ -66,21 +63,12 @@ def max_pool(
     plan = axes(spatial, kernel, stride, padding, dilation, out)
     y = np.empty(x.shape[:2] + out, x.dtype)
     choice = np.empty(y.shape, choice_dtype(kernel))
-    planes = x.shape[0] * x.shape[1]
-    x = np.ascontiguousarray(x)
-    flat_x, flat_y = x.reshape(planes, *spatial), y.reshape(planes, *out)
-    flat_choice = choice.reshape(planes, *out)
-    step = max(1, _BLOCK // max(1, prod(spatial)))
-
-    def work(index: int) -> None:
-        part = slice(index * step, (index + 1) * step)
-        reduce_windows(flat_x[part], flat_y[part], flat_choice[part], plan)
-
-    run(work, -(-planes // step) if y.size else 0)
+    if not y.size:
+        return y, choice
+    in_planes(partial(reduce_windows, plan=plan), np.ascontiguousarray(x), y, choice)
     return y, choice
 
 
-@np.errstate(all="ignore")
 def max_pool_backward(
     g: np.ndarray,
     choice: np.ndarray,
@@ -91,7 +79,7 @@ def max_pool_backward(
     dilation: Ints,
 ) -> np.ndarray:
     """Return dx (N, C, *spatial): each g of the result added where its window's winner is."""
-    winners = Winners(tuple(spatial), kernel, stride, padding, dilation, choice.shape[2:])
+    winners = winners_of(tuple(spatial), kernel, stride, padding, dilation, choice.shape[2:])
     dx = np.zeros(g.shape[:2] + tuple(spatial), g.dtype)
     winners.scatter(g, choice, dx)
     return dx
@@ -106,7 +94,7 @@ def max_pool_gather(
     dilation: Ints,
 ) -> np.ndarray:
     """Return x at the winners (N, C, *out), the adjoint of `max_pool_backward`."""
-    winners = Winners(x.shape[2:], kernel, stride, padding, dilation, choice.shape[2:])
+    winners = winners_of(x.shape[2:], kernel, stride, padding, dilation, choice.shape[2:])
     y = np.empty(choice.shape, x.dtype)
     winners.gather(x, choice, y)
     return y
@@ -116,5 +104,5 @@ def flat_indices(
     choice: np.ndarray, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 ) -> np.ndarray:
     """Return the winners' int64 indices into the flattened spatial axes of one channel."""
-    winners = Winners(tuple(spatial), kernel, stride, padding, dilation, choice.shape[2:])
+    winners = winners_of(tuple(spatial), kernel, stride, padding, dilation, choice.shape[2:])
     return winners.indices(choice)

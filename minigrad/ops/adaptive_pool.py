@@ -13,7 +13,7 @@ import numpy as np
 from .._check import floats, ints, takes
 from ..engine import op
 from ..kernels import pool as kernels
-from .pool import _batched, _check_shape, _like, _name
+from .pool import _batched, _check_shape, _like, _name, _shaped
 
 ndarray = np.ndarray
 Ints = tuple[int, ...]
@@ -37,7 +37,7 @@ def _average_spread(value: Any, shape: Ints, output_size: Ints) -> Any:
     """Spread each value evenly over its window: the adjoint of `_average`."""
     n = len(output_size)
     dx = kernels.adaptive_avg_pool_backward(_batched(value, n), shape[-n:])
-    return dx.reshape(shape)
+    return _shaped(dx, shape)
 
 
 @op(input=lambda g, indices, input_shape, output_size: spread(
@@ -54,7 +54,7 @@ def _maximum(input: Any, output_size: Ints) -> Any:
 def spread(value: Any, indices: Any, shape: Ints, n: int) -> Any:
     """Add each value at its index into the last n dimensions, flattened, of zeros of `shape`."""
     dx = kernels.scatter_flat(_batched(value, n), _batched(indices, n), shape[-n:])
-    return dx.reshape(shape)
+    return _shaped(dx, shape)
 
 
 @op(input=lambda g, indices, input_shape, n: spread(g, indices, input_shape, n), indices=None)

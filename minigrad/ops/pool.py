@@ -30,6 +30,11 @@ def _like(y: ndarray, x: ndarray) -> ndarray:
     return y if y.ndim == x.ndim else y[0]
 
 
+def _shaped(dx: ndarray, shape: Ints) -> ndarray:
+    """Return dx in this shape; not a view if it has it, so that it may become a leaf's `.grad`."""
+    return dx if dx.shape == shape else dx.reshape(shape)
+
+
 def _name(kind: str, kernel_size: Ints) -> str:
     """Return the grad_fn name: PyTorch pools one dimension as two and squeezes."""
     n = len(kernel_size)
@@ -57,7 +62,7 @@ def _max_spread(value: Any, choice: Any, shape: Ints, kernel_size: Ints, stride:
     n = len(kernel_size)
     dx = kernels.max_pool_backward(_batched(value, n), _batched(choice, n), shape[-n:], kernel_size,
                                    stride, padding, dilation)
-    return dx.reshape(shape)
+    return _shaped(dx, shape)
 
 
 @op(input=lambda g, choice, input_shape, kernel_size, stride, padding, dilation: _max_spread(
@@ -198,7 +203,7 @@ def _average_spread(value: Any, shape: Ints, kernel_size: Ints, stride: Ints, pa
     n = len(kernel_size)
     dx = kernels.avg_pool_backward(_batched(value, n), shape[-n:], kernel_size, stride, padding,
                                    ceil_mode, count_include_pad, divisor_override)
-    return dx.reshape(shape)
+    return _shaped(dx, shape)
 
 
 def _avg(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,

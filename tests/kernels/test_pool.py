@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from minigrad.kernels import pool
+from minigrad.kernels import _planes
 from minigrad.kernels.pool import (
     adaptive_avg_pool,
     adaptive_avg_pool_backward,
@@ -174,7 +174,7 @@ def test_results_do_not_depend_on_the_cut_into_blocks(monkeypatch):
     x = draw((7, 5, 12, 9), 5, np.float32)
     options = (3, 3), (2, 2), (1, 1), (1, 1)
     whole = max_pool(x, *options)
-    monkeypatch.setattr(pool, "_BLOCK", 300)
+    monkeypatch.setattr(_planes, "BLOCK", 300)
     for a, b in zip(max_pool(x, *options), whole, strict=True):
         np.testing.assert_array_equal(a, b)
 
