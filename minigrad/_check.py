@@ -177,6 +177,9 @@ def number(value: Any, function: str, name: str) -> None:
 def new_sizes(function: str, args: Sequence[Any]) -> tuple[int, ...]:
     """Return the shape of a new tensor, given as `f(2, 3)` or `f((2, 3))`."""
     first = args[0]
+    if type(first) is bool:
+        raise TypeError(f"{function}(): argument 'size' (position 1) must be tuple of ints, not "
+                        f"bool")
     if isinstance(first, (tuple, list)):
         if len(args) > 1:
             raise TypeError(f"{function}() takes 1 positional argument but {len(args)} were given")
@@ -191,11 +194,19 @@ def new_sizes(function: str, args: Sequence[Any]) -> tuple[int, ...]:
     return shape
 
 
+def flag(value: Any, name: str) -> bool:
+    """Refuse what is no bool (None stands for False)."""
+    if value is not None and not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"argument '{name}' must be bool, not {type(value).__name__}")
+    return bool(value)
+
+
 def place(layout: Any, device: Any, pin_memory: bool) -> None:
     """Refuse layouts, devices and memory that are not the CPU's dense ones."""
     to_device(device)
     if layout is not None and layout is not strided:
-        raise RuntimeError(f"layout: only torch.strided is supported, got {layout!r}")
+        kind = RuntimeError if isinstance(layout, type(strided)) else TypeError
+        raise kind(f"layout: only torch.strided is supported, got {layout!r}")
     if pin_memory:
         raise RuntimeError("pin_memory=True requires an accelerator, and minigrad computes on the "
                            "CPU only; leave it out")

@@ -31,6 +31,8 @@ class device:
         if not isinstance(type, str) or not (index is None or isinstance(index, int)):
             raise TypeError(f"device: expected a string such as 'cpu', got {type!r}, {index!r}")
         kind, number = _parse(type)
+        if index is not None and index < 0:
+            raise RuntimeError(f"device: the index must not be negative, got {index}")
         if number is not None and index is not None:
             raise RuntimeError(f"device: {type!r} already has an index, got index={index} too")
         self = object.__new__(cls)

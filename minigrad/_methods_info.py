@@ -10,9 +10,9 @@ import numpy as np
 from . import _dtype, storage
 from ._check import dim as check_dim
 from ._check import tensor
-from ._device import check_memory_format, preserve_format
+from ._device import check_memory_format, contiguous_format, preserve_format
 from .engine import wrap
-from .kernels.layout import has_format
+from .kernels.layout import has_format, stride_of
 from .ops import convert, create, shape
 
 
@@ -42,7 +42,8 @@ class InfoMethods:
     def stride(self, dim: int | None = None) -> Any:
         """Return how many elements lie between neighbours of each dimension, or of one."""
         array = self._data
-        steps = tuple(s // array.itemsize for s in array.strides)
+        steps = tuple(s // array.itemsize for s in array.strides) if array.size else stride_of(
+            array.shape, contiguous_format)
         return steps if dim is None else steps[check_dim(dim, len(steps))]
 
     def numel(self) -> int:
@@ -60,8 +61,8 @@ class InfoMethods:
                       doc="The bytes of all elements.")
 
     def data_ptr(self) -> int:
-        """Return the address of the first element."""
-        return self._data.ctypes.data  # type: ignore[no-any-return]
+        """Return the address of the first element, 0 if there is none."""
+        return self._data.ctypes.data if self._data.size else 0
 
     def is_contiguous(self, *, memory_format: Any = None) -> bool:
         """Return True if the memory is row-major (or of another format) without gaps."""

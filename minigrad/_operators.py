@@ -103,7 +103,7 @@ class Operators:
         if other is None or isinstance(other, (str, list, tuple)):
             return NotImplemented
         if isinstance(other, ndarray):
-            other = create.from_numpy(other)
+            return elementwise.div(create.from_numpy(other), self)
         return elementwise.mul(arithmetic.reciprocal(self), other)
 
     def __neg__(self) -> Any:

@@ -56,6 +56,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
 
     __array_priority__ = 1000  # ndarray * Tensor comes to Tensor.__rmul__
 
+    __module__ = "minigrad"  # where it is public, so that repr(type(x)) is as short as in PyTorch
     _shown_as = "tensor"
 
     # ---- what the engine asks of the class
@@ -113,6 +114,9 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
         if not self._data.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
+
+    def __reversed__(self) -> Tensor:
+        return self.flip(0) if self._data.ndim else self
 
     # ---- autograd
     @property
@@ -298,6 +302,8 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
     # ---- the bridge to Python and NumPy
     def numpy(self, *, force: bool = False) -> ndarray:
         """Return the array itself (shared memory); refused while the tensor requires grad."""
+        if not isinstance(force, bool):
+            raise TypeError(f"numpy(): argument 'force' must be bool, not {type(force).__name__}")
         if self.requires_grad and state.grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. "
                                "Use tensor.detach().numpy() instead.")

@@ -82,6 +82,8 @@ def type_(input: Any, dtype: Any = None, non_blocking: bool = False) -> Any:
         dtype = TYPES[dtype]
     if isinstance(dtype, TensorType):
         dtype = dtype.dtype
+    if isinstance(dtype, type) and dtype not in (float, int, bool):
+        raise ValueError(f"invalid type: {dtype!r}; expected a dtype such as torch.float32")
     return as_type(input, _check.dtype(dtype, "type").numpy)
 
 

@@ -153,8 +153,9 @@ def _numbers(items: list[Any], shape: tuple[int, ...], wanted: np.dtype[Any] | N
 def _number(item: Any) -> Any:
     if isinstance(item, (engine.Tensor, ndarray, np.generic)):
         if item.numel() != 1 if isinstance(item, engine.Tensor) else item.size != 1:
-            raise TypeError("a list of tensors must hold tensors of a single element (got shape "
-                            f"{list(item.shape)}); use stack or cat")
+            kind = ValueError if "float" in str(item.dtype) else TypeError
+            raise kind("only one element tensors can be converted to Python scalars, not "
+                       f"one of shape {list(item.shape)}; use stack or cat")
         return item.item()
     return item
 
@@ -223,6 +224,9 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     >>> torch.asarray([1., 2.])
     tensor([1., 2.])
     """
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        kind = get_default_dtype() if dtype is None else to_dtype(dtype)
+        obj = np.frombuffer(obj, kind.numpy)
     shared = isinstance(obj, (engine.Tensor, ndarray)) or hasattr(obj, "__dlpack__")
     if copy is False and not shared:
         raise ValueError("can't alias arbitrary sequence into a tensor: copy=False needs a tensor "
@@ -269,6 +273,9 @@ def from_dlpack(ext_tensor: Any) -> Any:
     tensor([0, 1, 2])
     """
     capsule = type(ext_tensor).__name__ == "PyCapsule"
+    if not (capsule or hasattr(ext_tensor, "__dlpack__")):
+        raise RuntimeError(f"from_dlpack(): expected an object with __dlpack__ or a capsule, "
+                           f"got {type(ext_tensor).__name__}")
     array = np.from_dlpack(_Capsule(ext_tensor) if capsule else ext_tensor)
     _check_array(array)
     return wrap(array, None)
@@ -277,7 +284,15 @@ def from_dlpack(ext_tensor: Any) -> Any:
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0,
                requires_grad: bool = False) -> Any:
     """Return a 1-d tensor that shares memory with a Python buffer."""
-    array = np.frombuffer(buffer, to_dtype(dtype).numpy, count, offset)
+    kind = to_dtype(dtype).numpy
+    try:
+        size = memoryview(buffer).nbytes
+    except TypeError:
+        raise ValueError(f"object does not implement Python buffer protocol: "
+                         f"{type(buffer).__name__}") from None
+    if not size:
+        raise ValueError("both buffer length (0) and count (-1) must not be 0")
+    array = np.frombuffer(buffer, kind, count, offset)
     return finish(array, None, None, False, requires_grad)
 
 
@@ -288,6 +303,8 @@ def legacy(args: tuple[Any, ...], dtype: _dtype.dtype | None, device: Any = None
     kind = (dtype or get_default_dtype()).numpy
     if not args:
         return np.empty(0, kind)
+    if isinstance(data, ndarray) and not data.ndim and data.dtype.kind in "iu":
+        args, data = (int(data),), int(data)  # NumPy's number, so a size
     if len(args) > 1 or isinstance(data, (_dtype.Size, int, np.integer)):
         return np.empty(_check.new_sizes("new", args), kind)
     if isinstance(data, engine.Tensor):
