@@ -22,7 +22,7 @@ class _Anomaly:
 
     def __init__(self) -> None:
         self.on = False
-        self.hooks = 0  # how many saved_tensors_hooks are active; saved.py counts
+        self.hooks: set[object] = set()  # one for each active saved_tensors_hooks; saved.py
         self.watched = False  # must recorded nodes be reported?
         self.pack_node: Any = None  # saved.py sets it
         self.check_nan = True
@@ -32,7 +32,7 @@ class _Anomaly:
     def set(self, on: bool, check_nan: bool = True, check_inf: bool = False) -> None:
         """Switch the mode and say what counts as an anomaly."""
         self.on, self.check_nan, self.check_inf = on, check_nan, check_inf
-        self.watched = on or self.hooks > 0
+        self.watched = on or bool(self.hooks)
 
     def recorded(self, node: Any, args: Any = None) -> None:
         """Remember the user's source line of a recorded op; let hooks pack what it saved."""

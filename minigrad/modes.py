@@ -124,6 +124,19 @@ class no_grad(_Mode):
         super().__init__()
 
 
+def without_grad(function: Callable[..., Any], *args: Any, **given: Any) -> Any:
+    """Call a function that records nothing.
+
+    As a `with` block, but KeyboardInterrupt could come before the block's `__exit__` has begun.
+    """
+    before = state.grad
+    try:
+        state.grad = False
+        return function(*args, **given)
+    finally:
+        state.grad = before
+
+
 class enable_grad(no_grad):
     """Record again inside a `no_grad` block."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .anomaly import anomaly
 from .engine import Node, wrap
-from .modes import no_grad, state
+from .modes import state, without_grad
 from .versions import storage_of
 
 ndarray = np.ndarray
@@ -32,8 +32,7 @@ class Packed:
         self.shape = tensor._data.shape
         storage = storage_of(tensor)
         count, node = storage.count, tensor._node
-        with no_grad():
-            self.value = pack(tensor)
+        self.value = without_grad(pack, tensor)
         if storage.count != count:
             raise RuntimeError("A saved tensor pack hook is modifying its input in place. Tensors "
                                "provided as input to pack hook can not be modified by in-place "
@@ -45,8 +44,7 @@ class Packed:
         """Return the values that `unpack` gives."""
         from .engine import Tensor
 
-        with no_grad():
-            made = self.unpack(self.value)
+        made = without_grad(self.unpack, self.value)
         if not isinstance(made, Tensor):
             raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got "
                             f"result of type {type(made).__name__}")
@@ -120,6 +118,8 @@ class saved_tensors_hooks:
     tensor([2., 4.])
     """
 
+    _tokens: tuple[object, ...] = ()
+
     def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
         self.pack_hook = pack_hook
         self.unpack_hook = unpack_hook
@@ -131,19 +131,43 @@ class saved_tensors_hooks:
                                 f"{type(hook).__name__}")
         if state.packers_off is not None:
             raise RuntimeError(state.packers_off)
-        state.packers = (*state.packers, (self.pack_hook, self.unpack_hook))
-        _count(1)
+        token, before = object(), state.packers
+        try:
+            _note(token, True)
+            self._tokens = (*self._tokens, token)
+            state.packers = (*before, (self.pack_hook, self.unpack_hook))
+        except BaseException:  # an interrupt: the block will not begin
+            _note(token, False)
+            raise
 
     def __exit__(self, *exc: object) -> None:
         state.packers = state.packers[:-1]
-        _count(-1)
+        token, self._tokens = self._tokens[-1], self._tokens[:-1]
+        _note(token, False)
 
 
-def _count(change: int) -> None:
-    """Tell the engine whether any thread has hooks."""
+def call_with_hooks(pack: Callable[[Any], Any], unpack: Callable[[Any], Any],
+                    function: Callable[..., Any], *args: Any, **given: Any) -> Any:
+    """Call a function inside `saved_tensors_hooks`, which no interrupt can leave switched."""
+    token, before = object(), state.packers
+    try:
+        _note(token, True)
+        state.packers = (*before, (pack, unpack))
+        return function(*args, **given)
+    finally:
+        state.packers = before
+        try:
+            _note(token, False)
+        except BaseException:
+            _note(token, False)
+            raise
+
+
+def _note(token: object, active: bool) -> None:
+    """Tell the engine whether any thread has hooks; doing it again changes nothing."""
     with _lock:
-        anomaly.hooks += change
-        anomaly.watched = anomaly.on or anomaly.hooks > 0
+        (anomaly.hooks.add if active else anomaly.hooks.discard)(token)
+        anomaly.watched = anomaly.on or bool(anomaly.hooks)
 
 
 anomaly.pack_node = pack_node

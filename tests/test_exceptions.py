@@ -27,7 +27,7 @@ def raising(*args, **kwargs):
 def switches():
     """Return every global that an exception could leave switched."""
     return (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), state.arrays, state.task,
-            state.levels, state.packers, state.packers_off, state.runs, anomaly.hooks,
+            state.levels, state.packers, state.packers_off, state.runs, len(anomaly.hooks),
             torch.is_anomaly_enabled(), torch.get_default_dtype(), np.geterr())
 
 

@@ -19,8 +19,10 @@ import pytest
 import minigrad as torch
 from minigrad import nn
 from minigrad.anomaly import anomaly
+from minigrad.func import grad, jacrev, jvp, vmap
 from minigrad.kernels import _threads
 from minigrad.modes import state
+from minigrad.utils.checkpoint import checkpoint
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer"),
@@ -58,7 +60,7 @@ def switches():
     return {"grad": torch.is_grad_enabled(), "inference": torch.is_inference_mode_enabled(),
             "arrays": state.arrays, "task": state.task, "levels": state.levels,
             "packers": state.packers, "runs": state.runs, "anomaly": torch.is_anomaly_enabled(),
-            "hooks": anomaly.hooks, "dtype": torch.get_default_dtype(), "errors": np.geterr(),
+            "hooks": len(anomaly.hooks), "dtype": torch.get_default_dtype(), "errors": np.geterr(),
             "blas": blas.get_num_threads() if blas else 1, "threads": torch.get_num_threads(),
             "limits": len(_threads.one_blas_thread.inside),
             "busy": sum(not worker.job.finished for worker in _threads._workers)}
@@ -190,3 +192,47 @@ def test_interrupted_workers_are_waited_for_and_used_again():
         _threads.run(task, 40)
     assert all((target[k] == np.sqrt(k)).all() for k in range(40))
     assert len(_threads._workers) <= 3
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2 * ctx.saved_tensors[0]
+
+
+X = torch.ones(4, requires_grad=True)
+NET = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+PROGRAMS = {
+    "Function": lambda: Doubled.apply(X).sum().backward(),
+    "checkpoint": lambda: checkpoint(NET, X, use_reentrant=False).sum().backward(),
+    "reentrant": lambda: checkpoint(NET, X, use_reentrant=True).sum().backward(),
+    "vmap of grad": lambda: vmap(grad(lambda t: (t**2).sum()))(X.detach().reshape(2, 2)),
+    "jacrev": lambda: jacrev(torch.exp)(X.detach()),
+    "jvp": lambda: jvp(torch.sin, (X.detach(),), (X.detach(),)),
+    "load_state_dict": lambda: NET.load_state_dict(NET.state_dict()),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_many_interrupts_in_other_parts(name):
+    def several():
+        for _ in range(5):
+            PROGRAMS[name]()
+
+    several()
+    start = time.perf_counter()
+    several()
+    longest = max(time.perf_counter() - start, 1e-4)
+    before, stopped = switches(), 0
+    for k in range(1500):
+        stopped += interrupted(several, random.uniform(1e-5, longest))
+        now = switches()
+        assert now == before, (k, {name: now[name] for name in now if now[name] != before[name]})
+    X.grad = None
+    assert stopped > 50

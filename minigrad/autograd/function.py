@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import engine, views
 from ..engine import Leaf, Node, Pick, wrap
-from ..modes import no_grad, state
+from ..modes import state, without_grad
 from ..nodes import edge
 from ..saved import Packed
 from ..versions import Intercepted, changed_in_place, storage_of
@@ -304,12 +304,11 @@ class Function:
             return apply_batched(cls, args)
         ctx.needs_input_grad = tuple(isinstance(a, engine.Tensor) and a._node is not None
                                      for a in args)
-        with no_grad():
-            if cls.setup_context is Function.setup_context:
-                made = cls.forward(ctx, *args)
-            else:
-                made = cls.forward(*args)
-                cls.setup_context(ctx, args, made)
+        if cls.setup_context is Function.setup_context:
+            made = without_grad(cls.forward, ctx, *args)
+        else:
+            made = without_grad(cls.forward, *args)
+            without_grad(cls.setup_context, ctx, args, made)
         several = isinstance(made, tuple)
         outputs = list(made) if several else [made]
         if state.grad and any(ctx.needs_input_grad):
@@ -368,8 +367,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(backward)
     def wrapped(ctx: Any, *grads: Any) -> Any:
         recorded = state.grad
-        with no_grad():
-            returned = backward(ctx, *grads)
+        returned = without_grad(backward, ctx, *grads)
         if not recorded:
             return returned
         several = isinstance(returned, tuple)

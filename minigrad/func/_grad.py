@@ -9,7 +9,7 @@ from typing import Any
 from ..modes import state
 from ..ops.elementwise import mul
 from ..tensor import Tensor
-from ._level import Differentiation, core, ones_like, pull, zeros_like
+from ._level import Differentiation, bounded, core, ones_like, pull, zeros_like
 from ._tree import flatten, tree_map, unflatten
 
 Argnums = int | tuple[int, ...]
@@ -64,6 +64,7 @@ def split_aux(name: str, made: Any, has_aux: bool) -> tuple[Any, Any]:
     return made
 
 
+@bounded
 def _grad_and_value(func: Any, argnums: Any, has_aux: bool, args: Any, kwargs: Any) -> Any:
     nums = chosen(argnums, len(args))
     run = Differentiation()
@@ -148,6 +149,7 @@ def _same(a: Any, b: Any) -> bool:
     return all(_same(x[0], y[0]) for x, y in zip(a[1], b[1], strict=True))
 
 
+@bounded
 def prepare_vjp(func: Any, primals: Any, nums: Any, kwargs: Any, has_aux: bool) -> Any:
     """Run `func` with its arguments at `nums` begun; return what pulling back needs."""
     run = Differentiation()
@@ -211,6 +213,7 @@ class Pushforward:
     ordinary tape, swept twice, gives the forward derivative.
     """
 
+    @bounded
     def __init__(self, name: str, func: Any, primals: Any, nums: Any, kwargs: Any,
                  has_aux: bool) -> None:
         run = self.run = Differentiation()

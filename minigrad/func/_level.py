@@ -9,18 +9,33 @@ if nobody outside watches anything that they came from.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from ..engine import Leaf, record, sweep, wrap
 from ..fused import IDENTITY
-from ..modes import state
+from ..modes import F, state
 from ..tensor import Tensor
 from ..versions import storage_of
 from ._batched import BatchedTensor, batch, core, levels_of, lift, rewrap, strip
 
 ndarray = np.ndarray
+
+
+def bounded(function: F) -> F:
+    """Let no differentiation outlive a function, even if KeyboardInterrupt skips an `__exit__`."""
+
+    @wraps(function)
+    def call(*args: Any, **given: Any) -> Any:
+        before = state.runs, state.grad
+        try:
+            return function(*args, **given)
+        finally:
+            state.runs, state.grad = before
+
+    return call  # type: ignore[return-value]
 
 
 class Differentiation:

@@ -18,9 +18,8 @@ from .. import _random
 from .._override import here
 from ..anomaly import user_line
 from ..autograd import Function, backward
-from ..autograd.graph import saved_tensors_hooks
 from ..modes import enable_grad, no_grad, state
-from ..saved import Packed
+from ..saved import Packed, call_with_hooks
 from ..tensor import Tensor
 from ..versions import storage_of
 
@@ -199,9 +198,8 @@ class _Frame:
         kwargs = {name: a.again() for name, a in self.kwargs.items()}
         levels, state.levels = state.levels, ()
         try:
-            with self.draws.again(), enable_grad(), self.context, saved_tensors_hooks(
-                    collect, _not_now):
-                self.function(*args, **kwargs)
+            with self.draws.again(), enable_grad(), self.context:
+                call_with_hooks(collect, _not_now, self.function, *args, **kwargs)
         except _Stop:
             pass
         finally:
@@ -317,8 +315,8 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
     told = debug if _settings.debug is None else _settings.debug
     frame = _Frame(function, args, kwargs, _Draws(preserve), second,
                    determinism_check == "default", early, told)
-    with first, saved_tensors_hooks(frame.pack, frame.unpack):
-        return function(*args, **kwargs)
+    with first:
+        return call_with_hooks(frame.pack, frame.unpack, function, *args, **kwargs)
 
 
 def checkpoint_sequential(functions: Any, segments: int, input: Any,

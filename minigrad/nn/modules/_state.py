@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...autograd.graph import RemovableHandle
-from ...modes import no_grad
+from ...modes import without_grad
 from ...tensor import Tensor
 from ..parameter import Parameter, is_lazy
 
@@ -264,18 +264,22 @@ def _take(module: Any, name: str, target: Tensor, key: str, value: Any,
         return (f"size mismatch for {key}: copying a param with shape {value.shape} from "
                 f"checkpoint, the shape in current model is {target.shape}.")
     try:
-        with no_grad():
-            if not assign:
-                target.copy_(value)
-            elif isinstance(target, Parameter) and not isinstance(value, Parameter):
-                setattr(module, name, Parameter(value, target.requires_grad))
-            else:
-                setattr(module, name, value.requires_grad_(target.requires_grad))
+        without_grad(_write, module, name, target, value, assign)
     except Exception as error:
         return (f'While copying the parameter named "{key}", whose dimensions in the model are '
                 f"{target.shape} and whose dimensions in the checkpoint are {value.shape}, an "
                 f"exception occurred : {error.args}.")
     return None
+
+
+def _write(module: Any, name: str, target: Tensor, value: Tensor, assign: bool) -> None:
+    """Copy (or assign) a value that fits."""
+    if not assign:
+        target.copy_(value)
+    elif isinstance(target, Parameter) and not isinstance(value, Parameter):
+        setattr(module, name, Parameter(value, target.requires_grad))
+    else:
+        setattr(module, name, value.requires_grad_(target.requires_grad))
 
 
 def _take_lazy(target: Tensor, key: str, value: Tensor) -> str | None:
