@@ -28,6 +28,7 @@ Array = np.ndarray[Any, Any]
 
 _FIRST_SEED = 67280421310721  # what PyTorch's generators start from
 _STATE_BYTES = 40  # the seed, then SFC64's four words; little endian
+_BITS = {16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
 _CHUNK = 16384  # pairs of normals made at a time: the scratch arrays stay in the cache
 
 
@@ -222,15 +223,11 @@ def _count(shape: Shape) -> int:
     return shape if isinstance(shape, int) else math.prod(shape)
 
 
-_WORD = np.dtype("<u8")  # the same draws whatever the order of bytes
-_PART = {bits: np.dtype(f"<u{bits // 8}") for bits in (16, 32)}
-
-
 def _halves(count: int, generator: Generator | None, bits: int) -> Array:
     """Return `count` uint16 or uint32 numbers, cut from as few words as hold them."""
     per_word = 64 // bits
     words = resolve(generator).words(-(-count // per_word))
-    return words.astype(_WORD, copy=False).view(_PART[bits])[:count]
+    return words.astype(_BITS[64], copy=False).view(_BITS[bits])[:count]
 
 
 def uniform(shape: Shape, dtype: Any = np.float32, generator: Generator | None = None) -> Array:
@@ -259,11 +256,8 @@ def bernoulli(shape: Shape, p: float, generator: Generator | None = None) -> Arr
     whole = min(int(p * 65536), 65535)
     result = bits < whole
     rest = p * 65536 - whole
-    if rest:
-        equal = bits == whole
-        count = int(np.count_nonzero(equal))
-        if count:
-            result[equal] = uniform(count, np.float64, generator) < rest
+    if rest and (count := int(np.count_nonzero(equal := bits == whole))):
+        result[equal] = uniform(count, np.float64, generator) < rest
     return result.reshape(shape)
 
 

@@ -17,7 +17,8 @@ An op is one declaration. Its forward is plain NumPy, and it has one derivative 
   a tape of their own, and one declaration has derivatives of every order.
 * A *fused* op has a fast first-order backward; a `reference` of other ops defines higher orders.
 * Nodes hold arrays and other nodes, never tensors: there are no reference cycles.
-* Nodes are numbered. The sweep takes the newest one whose gradient is complete: no recursion.
+* Nodes are numbered as they are made. The sweep always takes the newest: whatever adds to its
+  gradient is newer, so it is complete, without counting and without recursion.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ new = object.__new__
 Tensor: Any = None  # the class; tensor.py sets it (late binding: the engine is the lower layer)
 refresh: Any = None  # re-ties a view whose base was rewritten; views.py sets it
 intercept: Any = None  # runs an op on the batched tensors of vmap; func/_vmap.py sets it
-
 NUMBERS = frozenset({int, float, bool, type(None)})
 
 
@@ -81,8 +81,7 @@ def op(**declaration: Any) -> Callable[[F], F]:
 
 def gather(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
     """Replace tensors by their arrays; also return the mask of inputs that need a gradient."""
-    arrays = list(args)
-    mask, found = 0, False
+    arrays, mask, found = list(args), 0, False
     for i, bit in op.bits:
         arg = args[i]
         if isinstance(arg, Tensor):
@@ -145,16 +144,13 @@ def apply(op: Op, args: Sequence[Any]) -> Any:
     except Overridden:
         return op.offer(args)
     if not found and not state.arrays:
-        at = op.inputs[0] if op.inputs else 0
-        raise op.refuse(at, args[at])
+        raise op.refuse(at := [*op.inputs, 0][0], args[at])
     y, aux = run_forward(op, arrays)
     if anomaly.on:
         anomaly.after_forward(op, arrays, y)
     if not found:
         return (y, *aux[: len(op.also)]) if op.also else y
-    node = None
-    if mask and state.grad:
-        node = record(op, mask, args, arrays, y, aux)
+    node = record(op, mask, args, arrays, y, aux) if mask and state.grad else None
     if op.many:
         return [result(op, args, array, node and Pick(node, k)) for k, array in enumerate(y)]
     out = result(op, args, y, node)
@@ -187,15 +183,13 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
     """Put the op on the tape: keep what its rules name, and tie it to its inputs' nodes."""
     plan = op.plans.get(mask) or op.plan(mask)
     node = new(Node)
-    node.op = op
-    node.plan = plan
+    node.op, node.plan = op, plan
     node.hooks = node.meta = node.retain = None
     node.key = -next(numbers)
     saved, parents = [], []
     if plan.direct:
         pool = arrays if plan.inputs_only else [*arrays, y, *aux]
-        for i in plan.direct:
-            saved.append(pool[i])
+    XX.append(pool[i])
     if op.variadic:
         parents = [t._node for t in args[0]]
         saved += [[a.shape for a in arrays[0]] for _ in plan.shapes]
@@ -212,10 +206,8 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
                 storage = args[i]._storage or storage_of(args[i])
                 versions.append((op.names[i], storage, storage.count))
     node.saved, node.parents = saved, parents
-    if op.many:
-        node.shape, node.dtype = [a.shape for a in y], y[0].dtype if y else None
-    else:
-        node.shape, node.dtype = y.shape, y.dtype
+    node.shape, node.dtype = (([a.shape for a in y], y[0].dtype if y else None) if op.many
+                              else (y.shape, y.dtype))
     if anomaly.watched:
         anomaly.recorded(node, args)
     return node
@@ -226,7 +218,6 @@ class Node(GradFn):
 
     __slots__ = ("__weakref__", "dtype", "hooks", "key", "meta", "op", "parents", "plan", "retain",
                  "saved", "shape", "versions")
-    versions: Any
     key: int  # minus the creation number: the smallest key is the newest node
     hooks: dict[int, Callable[..., Any]] | None
 
@@ -318,8 +309,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     sweep, `create` records the sweep itself (gradients are tensors; "tensors": without recording).
     """
     needed = None if targets is None else leading_to(targets, [node for node, _ in roots])
-    pending = edges(roots) if targets is None and Leaf.hooked else None
-    direct = targets is None and pending is None  # leaves take each gradient as it arrives
+    direct = targets is None and not Leaf.hooked  # leaves take each gradient as it arrives
+    pending = edges(roots) if targets is None and not direct else None
     grads: dict[Any, Any] = {}
     owned: set[Any] = set()
     found: dict[Any, Any] = {}
@@ -380,9 +371,9 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
                     grads[parent] = before + d
                     if type(before) is ndarray:
                         owned.add(parent)
-                if leaf and pending is not None:
+                if leaf and pending is not None:  # once complete, its hooks need not wait
                     pending[parent] -= 1
-                    if not pending[parent]:  # complete: its hooks need not wait
+                    if not pending[parent]:
                         heappush(ready, (parent.key, parent))
             d = before = outcome = None
     finally:  # plain stores and C calls: KeyboardInterrupt cannot come in between

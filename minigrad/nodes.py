@@ -253,17 +253,14 @@ class Leaf:
 
     def register_prehook(self, fn: Callable[..., Any]) -> Any:
         """Call fn(grad_outputs) before the gradient is added; it may return a new tuple."""
-        Leaf.hooked = True
-        if self.hooks is None:
-            self.hooks = {}
+        Leaf.hooked, self.hooks = True, {} if self.hooks is None else self.hooks
         return _register(self.hooks, BeforeLeaf(fn))
 
     def watchers(self) -> dict[int, Callable[..., Any]]:
         """Return the hooks that run after the gradient was added, for one more."""
-        Leaf.hooked = True
-        if self.post_hooks is None:
-            self.post_hooks = {}
-        return self.post_hooks
+        Leaf.hooked, hooks = True, self.post_hooks
+        hooks = self.post_hooks = {} if hooks is None else hooks
+        return hooks
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"

@@ -20,7 +20,6 @@ import numpy as np
 
 from .._dtype import float64, get_default_dtype
 from ..engine import Leaf, wrap
-from ..kernels._blocks import each_block
 from ..tensor import Tensor
 from ..versions import storage_of
 
@@ -28,7 +27,6 @@ ndarray = np.ndarray
 SMALL = 4096  # elements up to which a parameter is copied into the flat arrays
 FEW = 3  # with fewer of them the copies cost more than they save
 BLOCK = 65536  # elements worked on at a time: a block of every array stays in the cache
-THREADED = 200_000  # elements from which several threads gain more than they cost
 
 
 @dataclass(slots=True)
@@ -181,17 +179,8 @@ def in_blocks(kernel: Callable[..., None], constants: tuple[Any, ...], *arrays: 
         kernel(*constants, *arrays)
         return
     flat = [a.reshape(-1) for a in arrays]
-
-    def work(index: int) -> None:
-        part = slice(index * BLOCK, (index + 1) * BLOCK)
-        kernel(*constants, *[a[part] for a in flat])
-
-    count = -(-size // BLOCK)
-    if size >= THREADED:
-        each_block(work, count, size)
-    else:
-        for index in range(count):
-            work(index)
+    for start in range(0, size, BLOCK):  # no threads: those of BLAS still spin after backward
+        kernel(*constants, *[a[start:start + BLOCK] for a in flat])
 
 
 @lru_cache(maxsize=256)

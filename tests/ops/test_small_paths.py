@@ -129,7 +129,8 @@ def test_boundary_bits_are_drawn_again():
     assert 30 < hits < 110  # 64 are expected
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "float16"])
-@pytest.mark.parametrize("shape", [(3,), (2, 3), (1, 3), (2, 4, 3), (0, 3), (2, 0, 3), (2, 2, 2, 3)])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (1, 3), (2, 4, 3), (0, 3), (2, 0, 3),
+                                   (2, 2, 2, 3)])
 def test_linear_of_any_rank_is_a_sum_of_products(shape, kind):
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(s) for s in (shape, (5, 3), (5,)))

@@ -206,9 +206,9 @@ def test_gradients_in_any_layout_and_replaced_ones_count():
     assert_equal(ends)
 
 
-@pytest.mark.parametrize("size", [_elementwise.BLOCK + 1, _elementwise.THREADED + 7])
+@pytest.mark.parametrize("size", [_elementwise.BLOCK + 1, 3 * _elementwise.BLOCK + 7])
 @made
-def test_large_parameters_in_blocks_and_on_threads(make, size, monkeypatch):
+def test_large_parameters_in_blocks(make, size, monkeypatch):
     rng = np.random.default_rng(0)
     start, slope = rng.standard_normal((2, size)).astype(np.float32)
     ends = []
