@@ -189,7 +189,8 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
     saved, parents = [], []
     if plan.direct:
         pool = arrays if plan.inputs_only else [*arrays, y, *aux]
-    XX.append(pool[i])
+        for i in plan.direct:
+            saved.append(pool[i])
     if op.variadic:
         parents = [t._node for t in args[0]]
         saved += [[a.shape for a in arrays[0]] for _ in plan.shapes]
