@@ -109,7 +109,11 @@ def drawing_table(results: dict[str, dict], markdown: bool) -> str:
 def _other(result: dict | None) -> str:
     if result is None:
         return "-"
-    return result["error"][:30] if "error" in result else f"{result['draw']:.2f} s"
+    if "error" in result:
+        return result["error"][:30]
+    if "draw" not in result:
+        return f"{result['graph']:.2f} s, not drawn"
+    return f"{result['graph'] + result['draw']:.2f} s, {result['nodes']} nodes"
 
 
 def machine() -> dict[str, str]:

@@ -13,7 +13,8 @@ from .report import Finding
 
 Findings = Iterator[Finding]
 PRODUCTS = ("linear", "convolution", "transposed")
-CLASSES = ("class_cross_entropy", "log_softmax", "softmax")
+ENTROPIES = ("class_cross_entropy", "row_cross_entropy")
+CLASSES = (*ENTROPIES, "log_softmax", "softmax")
 
 
 class Patient:
@@ -34,7 +35,7 @@ def double_softmax(p: Patient) -> Findings:
             continue
         classes = source.shape[option(source, "dim")] if source.shape else 1
         least = math.log(math.e + classes - 1) - 1
-        into = {"class_cross_entropy": "cross_entropy"}.get(node.op.name, node.op.name)
+        into = "cross_entropy" if node.op.name in ENTROPIES else node.op.name
         yield Finding(
             "double softmax", "error", p.step.named(source),
             f"its result, numbers from 0 to 1 that sum to 1, goes into {into}, which takes the "

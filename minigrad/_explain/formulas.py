@@ -217,6 +217,8 @@ logits_loss | y = the binary cross entropy of sigmoid(input) | input: g * (sigmo
 target) / n | target: -g * input / n
 class_cross_entropy | y = -mean log softmax(input)[target] | input: g * (softmax(input) - \
 one_hot(target)) / n
+row_cross_entropy | y = -mean log softmax(input)[target] | input: g * (softmax(input) - \
+one_hot(target)) / n
 nll_loss | y = -mean input[target] | input: -g / n at the target, 0 elsewhere
 ctc_loss | y = -log P(targets) over all alignments | log_probs: -g * the share of alignments that \
 pass there

@@ -1,4 +1,4 @@
-"""What one op costs, by formula from shapes alone: multiply-adds, and the values it keeps."""
+"""What one op keeps for backward and needs meanwhile, by formula from shapes alone."""
 
 from __future__ import annotations
 
@@ -8,62 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels._small_norm import SMALL
 from ..kernels.attention import FEW
 
 Arguments = dict[str, Any]  # an op's arguments by name
 Formula = Callable[[Arguments, Any], int]  # of the arguments and the first result
 
 
-def mult_adds(op: Any, arrays: list[Any], y: Any) -> int:
-    """Return the multiplications of one op; 0 for ops without a formula (elementwise ones).
-
-    Products of matrices, convolutions, recurrent layers and attention: one per weight used and
-    result element. Norms: one per element for the squares, for scaling, and for the weight.
-    """
-    formula = FORMULAS.get(op.name)
-    return formula(dict(zip(op.names, arrays, strict=True)), y) if formula is not None else 0
-
-
 def _size(value: Any) -> int:
     return math.prod(value.shape)
 
 
-def _inner(first: str) -> Formula:
-    """Products that sum over the last axis of argument `first`."""
-    return lambda a, y: _size(y) * a[first].shape[-1]
-
-
-def _recurrent(a: Arguments, y: Any) -> int:
-    steps = math.prod(a["input"].shape[:-1])
-    return steps * sum(_size(a[k]) for k in ("w_ih", "w_hh", "w_hr") if a[k] is not None)
-
-
-def _attention(a: Arguments, y: Any) -> int:
-    return _scores(a, y) * (a["query"].shape[-1] + a["value"].shape[-1])
-
-
 def _scores(a: Arguments, y: Any) -> int:
     return _size(y) // y.shape[-1] * a["key"].shape[-2]
-
-
-def _norm(statistics: int) -> Formula:
-    return lambda a, y: _size(a["input"]) * (statistics + 1 + (a.get("weight") is not None))
-
-
-FORMULAS: dict[str, Formula] = {
-    **{name: _inner("input") for name in ("linear", "matmul", "mm", "bmm", "mv")},
-    **{name: lambda a, y: _size(a["input"]) for name in ("dot", "vdot")},
-    "addmm": _inner("mat1"), "addmv": _inner("mat"), "addbmm": lambda a, y: (
-        _size(y) * math.prod(a["batch1"].shape[::2])),
-    "baddbmm": _inner("batch1"), "addr": lambda a, y: _size(y),
-    "convolution": lambda a, y: _size(y) * math.prod(a["weight"].shape[1:]),
-    "transposed": lambda a, y: _size(a["input"]) * math.prod(a["weight"].shape[1:]),
-    "recurrent_layer": _recurrent,
-    "attention": _attention,
-    "batch_norm": _norm(1), "group_norm": _norm(1), "layer_norm": _norm(1), "rms_norm": _norm(1),
-    "frozen_norm": _norm(0),
-    "chunked": lambda a, y: _size(a["input"]) * a["linear_weight"].shape[0],
-}
 
 
 def kept_bytes(name: str, op: Any, arrays: list[Any], results: list[Any]) -> int | None:
@@ -95,6 +52,12 @@ def _channelwise(a: Arguments, y: Any) -> int:
 
 def _rows(a: Arguments, y: Any) -> int:
     return math.prod(a["input"].shape[:a["input"].ndim - a["dims"]])
+
+
+def _normalised(a: Arguments, y: Any) -> int:
+    """Return how many numbers layer norm keeps: one per row, of small arrays all of them."""
+    small = a["input"].dtype == np.float32 and _size(y) <= SMALL
+    return _size(y) if small else _rows(a, y)
 
 
 def _groups(a: Arguments, y: Any) -> int:
@@ -152,7 +115,8 @@ AUXILIARY: dict[tuple[str, str], Formula] = {
     **{("batch_norm", name): _bytes(lambda a, y: a["input"].shape[1], "float64")
        for name in ("centre", "invstd")},
     **{("group_norm", name): _bytes(_groups, "float64") for name in ("centre", "invstd")},
-    **{("layer_norm", name): _bytes(_rows, "float64") for name in ("centre", "invstd")},
+    ("layer_norm", "centre"): _bytes(_normalised, "float64"),
+    ("layer_norm", "invstd"): _bytes(_rows, "float64"),
     ("rms_norm", "invrms"): _bytes(_rows, "float64"),
     ("dropout", "noise"): _bytes(lambda a, y: _size(y)),
     ("feature_dropout", "noise"): _bytes(_channelwise),
@@ -167,7 +131,9 @@ AUXILIARY: dict[tuple[str, str], Formula] = {
     ("attention", "logs"): _bytes(
         lambda a, y: _size(y) // y.shape[-1] if _scores(a, y) > FEW else 0),
     ("recurrent_layer", "run"): _bytes(_states),
-    ("class_cross_entropy", "powers"): _bytes(_classes),
+    **{(name, "powers"): _bytes(_classes) for name in ("class_cross_entropy", "row_cross_entropy")},
+    ("row_cross_entropy", "sums"): _bytes(lambda a, y: a["input"].shape[0]),
+    ("row_cross_entropy", "places"): _bytes(lambda a, y: _size(a["target"]), "int64"),
     ("class_cross_entropy", "sums"): _bytes(
         lambda a, y: _size(a["input"]) // a["input"].shape[1]),
     ("class_cross_entropy", "index"): _bytes(

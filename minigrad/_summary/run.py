@@ -17,10 +17,11 @@ from ..backprop import backward
 from ..kernels._threads import get_num_threads, set_num_threads
 from ..modes import enable_grad, no_grad
 from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from ..storage import owner
 from ..viz.state import deep_enough, tensors_in, untouched
 from .memory import Simulation
 from .rows import Row
-from .watch import Watcher, owner
+from .watch import Watcher
 
 OUTSIDE = -1  # the row of ops that run outside of every known module
 

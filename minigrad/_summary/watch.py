@@ -18,7 +18,9 @@ import numpy as np
 from .. import engine
 from ..anomaly import anomaly
 from ..modes import state
-from .counts import kept_bytes, mult_adds, scratch_bytes
+from ..storage import owner
+from ..viz.flops import mult_adds
+from .counts import kept_bytes, scratch_bytes
 
 Array = np.ndarray[Any, Any]
 Memory = dict[int, int]  # bytes by the identity of the array that owns them
@@ -146,13 +148,6 @@ class Watcher:
             for name in hooks:
                 delattr(anomaly, name)
             anomaly.set(*before)
-
-
-def owner(array: Array) -> Array:
-    """Return the array that owns the memory of a view."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
 
 
 def _flat(values: Any) -> list[Array]:

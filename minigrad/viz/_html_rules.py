@@ -36,6 +36,10 @@ FORMULAS: dict[str, dict[str, str]] = {
         "input": "g·(softmax(input) − one_hot(target)), divided by the number of targets if "
                  "reduction is mean (without weight and label_smoothing)",
     },
+    "row_cross_entropy": {
+        "input": "g·(softmax(input) − one_hot(target)), divided by the number of targets if "
+                 "reduction is mean",
+    },
     "mse_loss": {"input": "2·g·(input − target), divided by the number of elements if reduction "
                           "is mean",
                  "target": "2·g·(target − input), divided by the number of elements if reduction "

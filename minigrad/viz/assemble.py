@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..engine import Leaf, Pick
+from ..storage import owner
 from .backward import Gradients
 from .calls import Calls, above
 from .graph import Graph
 from .parts import Edge, Module, Node, Saved, Stats
 from .values import dtype_name, stats_of
-from .watch import QUIET, Event, Link, Source, memory_of
+from .watch import QUIET, Event, Link, Source
 from .where import Place, rules_of, shown
 
 
@@ -196,10 +197,10 @@ class Assembler:
 
     def number_of(self, array: Any) -> int:
         """Return the number of a block of memory."""
-        owner = memory_of(array)
-        known = self.memory.get(id(owner))
-        if known is None or known[0]() is not owner:
-            known = self.memory[id(owner)] = (weakref.ref(owner), len(self.memory))
+        whole = owner(array)
+        known = self.memory.get(id(whole))
+        if known is None or known[0]() is not whole:
+            known = self.memory[id(whole)] = (weakref.ref(whole), len(self.memory))
         return known[1]
 
     def keep_parts(self) -> None:

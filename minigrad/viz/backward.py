@@ -23,7 +23,7 @@ class Gradients:
     def __init__(self, numbers: bool = True) -> None:
         self.numbers = numbers
         self.arrived: dict[int, Stats] = {}  # the complete gradient of a node's result
-        self.sent: dict[int, list[Stats | float | None]] = {}  # to each parent; the norm alone: float
+        self.sent: dict[int, list[Stats | float | None]] = {}  # to each parent; float: the norm
         self.seconds: dict[int, float] = {}
         self.nodes: list[Any] = []  # keeps them alive: the ids are keys
         self.running: list[Any] = []

@@ -8,6 +8,7 @@ is named inside of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,9 +21,9 @@ Key = tuple[tuple[str, int], ...]  # the modules from the outside in: path, call
 class Box:
     """One call of a module."""
 
-    def __init__(self, module: Module, number: int, id: str) -> None:
+    def __init__(self, module: Module, number: int, id: str, times: int = 1) -> None:
         self.module, self.number, self.id = module, number, id
-        self.notes = [f"call {number} of {module.calls}"] if number else []
+        self.notes = [call_note(number, module.calls, times)] if number else []
         if module.same_as:
             self.notes.append(f"same as {module.same_as}")
 
@@ -52,7 +53,8 @@ class Boxes:
             self.inside.setdefault(chain, []).append(node)
             while chain and chain not in self.boxes:
                 path, number = chain[-1]
-                self.boxes[chain] = Box(graph.modules[path], number, f"m{len(self.boxes)}")
+                times = math.prod(graph.modules[outer].count for outer, _ in chain[:-1])
+                self.boxes[chain] = Box(graph.modules[path], number, f"m{len(self.boxes)}", times)
                 self.children.setdefault(chain[:-1], []).append(chain)
                 chain = chain[:-1]
         self.cards = self._cards() if cards else {}
@@ -71,7 +73,8 @@ class Boxes:
         chain.reverse()
         if node.kind not in OPS and not node.call:
             for k, (path, _) in enumerate(chain):
-                if self.graph.modules[path].calls > 1:
+                module = self.graph.modules[path]
+                if module.calls > 1 or module.count > node.count:  # it belongs to all of them
                     return tuple(chain[:k])
         return tuple(chain)
 
@@ -159,7 +162,7 @@ class Boxes:
         while node.kind in ("parameter", "buffer") and at and at not in drawn:
             names.append(self.graph.modules[at].name)
             at = self.graph.modules[at].parent
-        return ".".join(reversed(names))
+        return ".".join(filter(None, reversed(names)))  # boxes of repeats have no name
 
     def notes(self, node: Node) -> list[str]:
         """Return the small lines under an op's name; on a card, those of the layer as well."""
@@ -171,6 +174,13 @@ class Boxes:
             lines += [] if node.label.replace("_", "") in kind else [node.label]
             lines += card.notes
         return [*lines, node.note] if node.note else lines
+
+
+def call_note(number: int, calls: int, times: int) -> str:
+    """Say which call of a module a box is; `times`: how many repeats it stands for."""
+    if times == 1:
+        return f"call {number} of {calls}"
+    return f"called {calls} times" if times == calls else f"from call {number} of {calls} on"
 
 
 def size(shape: tuple[int, ...]) -> str:

@@ -191,9 +191,9 @@ class _Writer:
         came = edge.grad_norm is not None or self.graph.phase != "backward"
         if (self.overlay and edge.gradient and came
                 and self.kinds[edge.target] not in ("output", "loss")):
-            norm = "" if edge.grad_norm is None else f" |g| {edge.grad_norm:.3g}"
+            norm = "" if edge.grad_norm is None else f"|g| {edge.grad_norm:.3g}"
             shape = f"{edge.label}" if self.shapes and known else ""
-            text = f"{shape}{norm}".strip()
+            text = ", ".join(filter(None, [shape, norm]))
             lines.append(f'  "{_quoted(edge.target)}" -> "{_quoted(edge.source)}" '
                          f'[style=dashed, constraint=false, color="{self.theme.gradient}", '
                          f'fontcolor="{self.theme.gradient}", label=" {_quoted(text)} "];')

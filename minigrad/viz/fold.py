@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from .boxes import call_note
 from .graph import OPS, Edge, Graph, Module, Node, Saved
 from .repeat import repeats_folded
 from .state import no_collector
@@ -84,7 +85,7 @@ def _module_node(graph: Graph, target: str, group: list[Node],
     count = sum(p.elements * p.count for p in own) + sum(folded.values())
     notes = [box.kind if box.name else "", f"{count:,} parameters" if count else ""]
     if numbers:
-        notes.append(f"call {numbers[0]} of {box.calls}")
+        notes.append(call_note(numbers[0], box.calls, 1))
     call = tuple(c for c in group[0].call if not _within(graph, c[0], target))
     return replace(merged(group), label=box.name or box.kind, module=box.parent,
                    note=", ".join(filter(None, notes)), call=call, elements=count)
@@ -209,7 +210,7 @@ def _stretches_folded(graph: Graph, pieces: int) -> Graph:
     cuts = [ops[k: k + size] for k in range(0, len(ops), size)]
     flat = replace(graph, nodes=[n if n.module in (None, "") else replace(n, module=_top(graph, n))
                                  for n in graph.nodes])
-    flat.modules = {p: m for p, m in graph.modules.items() if m.parent is None}
+    flat.modules = {p: m for p, m in graph.modules.items() if m.parent is None and m.count == 1}
     leaves: tuple[str, ...] = ("parameter", "buffer", "constant")
     if sum(n.kind == "input" for n in graph.nodes) > pieces:
         leaves += ("input",)
@@ -219,10 +220,13 @@ def _stretches_folded(graph: Graph, pieces: int) -> Graph:
 
 
 def _top(graph: Graph, node: Node) -> str | None:
-    at = node.module
-    while at is not None and graph.modules[at].parent is not None:
-        at = graph.modules[at].parent
-    return at
+    """Return the outermost module around a node; boxes of repeats are none."""
+    at, found = node.module, None
+    while at is not None:
+        module = graph.modules[at]
+        found = at if module.count == 1 else None
+        at = module.parent
+    return found
 
 
 def _groups_folded(graph: Graph, groups: list[list[Node]],
@@ -242,7 +246,7 @@ def _groups_folded(graph: Graph, groups: list[list[Node]],
         inner[place] = inner.get(place, 0) + 1
     made = {}
     for k, group in enumerate(groups):
-        ops = sum(_number(r"([\d,]+) ops$", n.note, 1) for n in group)
+        ops = sum(_number(r"([\d,]+) ops$", n.note, 1) * n.count for n in group)
         names = {n.label for n in group}
         label = group[0].label if len(names) == 1 else f"{group[0].label} … {group[-1].label}"
         note = f"{ops:,} ops" if len(group) > 1 else group[0].note

@@ -98,9 +98,9 @@ class Graph:
 
     def svg(self) -> str:
         """Return the picture as SVG; needs Graphviz (see `render`)."""
-        from .render import render
+        from .render import render_svg
 
-        return render(self.dot(), "svg").decode()
+        return render_svg(self)
 
     def png(self) -> bytes:
         """Return the picture as PNG; needs Graphviz."""

@@ -36,6 +36,11 @@ def painting(graph: Graph, paint: str, theme: Theme) -> Painting:
     values = measure(graph)
     made = Painting(title, lines={i: text(v) for i, v in values.items()})
     _scaled(made, values, theme, text)
+    unknown = [n.id for n in graph.nodes if n.kind in OPS and n.id not in values and not n.error]
+    if paint == "flops" and unknown:
+        made.lines.update(dict.fromkeys(unknown, "not counted"))
+        made.fills.update(dict.fromkeys(unknown, theme.kinds["constant"]))
+        made.legend.append((theme.kinds["constant"], "not counted"))
     return made
 
 
@@ -60,6 +65,8 @@ def _scaled(made: Painting, values: dict[str, float], theme: Theme,
             continue
         step = sum(value > b for b in bounds[1:-1])
         made.fills[name] = theme.scale[step]
+    if bounds[1] >= 1 and all(v == int(v) for v in known):  # of counts: no fractions
+        bounds = [float(int(b)) for b in bounds]
     made.legend = [(colour, f"≤ {text(bound)}")
                    for colour, bound in zip(theme.scale, bounds[1:], strict=True)]
 
@@ -156,7 +163,7 @@ def _each(measure: Callable[[Node], float | None]) -> Callable[[Graph], dict[str
 
 
 MEASURES: dict[str, tuple[str, Callable[[Graph], dict[str, float]], Callable[[float], str]]] = {
-    "parameters": ("parameters", _elements, count_text),
+    "parameters": ("parameters", _elements, lambda v: f"{count_text(v)} parameters"),
     "memory": ("memory: result, saved values, gradient", _each(_memory), size_text),
     "activations": ("memory of the result", _each(_activations), size_text),
     "saved": ("memory kept for backward", _each(_saved), size_text),
@@ -171,7 +178,7 @@ MEASURES: dict[str, tuple[str, Callable[[Graph], dict[str, float]], Callable[[fl
 def _nan(graph: Graph, theme: Theme) -> Painting:
     """Fill what first made NaN or infinity, forward and backward, and what they spread to."""
     made = Painting("NaN and infinity", legend=[
-        (theme.bad, "begins here"), (theme.doubtful, "spread from above"),
+        (theme.bad, "begins here"), (theme.doubtful, "spread from there"),
         (theme.kinds["op"], "finite")])
     bad = {n.id for n in graph.nodes if n.stats is not None and (n.stats.nan or n.stats.inf)}
     into: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ carries Graphviz, so that pip alone is enough.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 import sys
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .html import to_html, to_iframe
+from .themes import THEMES
 
 if TYPE_CHECKING:
     from .graph import Graph
 
 SIDE = 32_000  # pixels; Graphviz cuts a PNG at 32,767 without a word
+TEXT = re.compile(r"<text .*?</text>\n", re.DOTALL)
 
 
 class GraphvizMissing(RuntimeError):
@@ -49,6 +52,31 @@ def render(source: str, format: str) -> bytes:
             raise RuntimeError(f"Graphviz could not draw the graph: {error}\n"
                                f"{messages.text()}") from error
     return picture
+
+
+def render_svg(graph: Graph) -> str:
+    """Return the SVG, with the titles of boxes and the labels of lines above all lines.
+
+    Where a line runs through such a text, a rim in the colour of the background cuts it.
+    """
+    theme = THEMES[graph.options.get("theme", "light")]
+    svg = render(graph.dot(), "svg").decode()
+    lifted: list[str] = []
+
+    def without(group: re.Match[str]) -> str:
+        fill = re.search(r'<(?:path|polygon) fill="(#\w+)"', group[0])
+        rim = fill[1] if fill is not None and group[1] == "cluster" else theme.boxes[0]
+        found = TEXT.findall(group[0])
+        if found:
+            lifted.append(f'<g stroke="{rim}">\n{"".join(found)}</g>\n')
+        return TEXT.sub("", group[0])
+
+    svg = re.sub(r'<g id="\w+" class="(cluster|edge)">.*?</g>', without, svg, flags=re.DOTALL)
+    if not lifted:
+        return svg
+    body, _, end = svg.rpartition("</g>")
+    return (f'{body}<g class="labels" style="paint-order:stroke" stroke-width="3" '
+            f'stroke-linejoin="round">\n{"".join(lifted)}</g>\n</g>{end}')
 
 
 def render_png(graph: Graph) -> bytes:

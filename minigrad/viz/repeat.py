@@ -7,19 +7,22 @@ came from the period before comes from outside, and what left the last one leave
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .boxes import Boxes, Key
+from .boxes import Boxes, Key, call_note
 from .graph import Graph
 from .parts import OPS, Edge, Module, Node
 from .state import no_collector
 
 LONGEST = 24  # ops or boxes in a period
+BESIDE = 8  # equal ops that stand side by side, not one after the other, from which they are folded
 POSITIONS = ("index", "basic")  # options that differ from step to step of a loop
+CALL = re.compile(r"call (\d+) of (\d+)")  # in the note of a folded module
 Unit = tuple[int, list[Node], Key | None]  # structure, the ops inside in order, its box
 
 
@@ -86,6 +89,8 @@ class _Folder:
             blocks = _Blocks(units, k, period, times)
             if times:
                 times = self._agreeing(blocks)
+            if len(blocks[0]) == 1 and times < BESIDE and not self._linked(blocks):
+                times = 1
             if times > 1:
                 self._keep_first(key, units[k:k + period * times],
                                  [blocks[i] for i in range(times)], period)
@@ -118,6 +123,11 @@ class _Folder:
                             last, last + 1):
                         return last + 1
         return max(count, 1)
+
+    def _linked(self, blocks: _Blocks) -> bool:
+        """Tell whether the second block takes anything from the first one."""
+        first = {n.id for n in blocks[0]}
+        return any(e.source in first for n in blocks[1] for e in self.into.get(n.id, ()))
 
     def _pattern(self, block: list[Node], place: dict[str, tuple[int, int]],
                  number: int) -> tuple[set[Any], set[Any], set[Any]] | None:
@@ -214,8 +224,10 @@ class _Folder:
     def _kept(self, node: Node) -> Node:
         if node.id not in self.counts and node.id not in self.homes:
             return node
-        count = self.counts.get(node.id, 1) * node.count
-        return replace(node, count=count, module=self.homes.get(node.id, node.module))
+        times = self.counts.get(node.id, 1)
+        note = CALL.sub(lambda m: call_note(int(m[1]), int(m[2]), times), node.note)
+        return replace(node, count=times * node.count, note=note,
+                       module=self.homes.get(node.id, node.module))
 
     def _edges(self) -> Iterator[Edge]:
         for edge in self.graph.edges:
@@ -226,7 +238,8 @@ class _Folder:
 
 def _look(node: Node) -> Any:
     options = tuple((name, value) for name, value in node.options if name not in POSITIONS)
-    return (node.kind, node.label, node.shape, node.dtype, node.note, options, node.error)
+    note = CALL.sub("", node.note)
+    return (node.kind, node.label, node.shape, node.dtype, note, options, node.error)
 
 
 class _Blocks:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..engine import Leaf, Pick
 from ..modes import enable_grad
+from ..storage import owner
 from ..views import AS_VIEW, COPY_SLICES
 from .assemble import Assembler, saved_arrays
 from .backward import Gradients, starts
@@ -14,7 +15,7 @@ from .graph import Graph
 from .state import tensors_in
 from .trace import named_parameters
 from .values import dtype_name, stats_of
-from .watch import Event, Link, Source, memory_of
+from .watch import Event, Link, Source
 
 
 def graph_of(tensor: Any, params: Any = None, *, backward: bool = False,
@@ -57,14 +58,14 @@ class _Reader:
     def __init__(self, sources: list[Source], numbers: bool) -> None:
         self.numbers = numbers
         self.makers: dict[int, Any] = {id(s.node): s for s in sources if s.node is not None}
-        self.by_memory = {id(memory_of(s.array)): s for s in sources if s.node is None}
+        self.by_memory = {id(owner(s.array)): s for s in sources if s.node is None}
         self.events: list[Event] = []
 
     def maker(self, tensor: Any) -> tuple[Any, int]:
         """Return the node (or the source) of an output."""
         node = tensor._node
         if node is None:
-            source = self.by_memory.get(id(memory_of(tensor._data)))
+            source = self.by_memory.get(id(owner(tensor._data)))
             return source or Source("constant", "constant", tensor), 0
         return self._inner(node)
 
@@ -129,7 +130,7 @@ class _Reader:
                               True))
         done: set[int] = set()
         for name, array in saved_arrays(node) if self.by_memory else ():
-            source = self.by_memory.get(id(memory_of(array)))
+            source = self.by_memory.get(id(owner(array)))
             if source is not None and id(source) not in done:
                 done.add(id(source))
                 links.append(Link(source, 0, name, -2, array.shape, dtype_name(array.dtype), False))

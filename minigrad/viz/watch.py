@@ -20,6 +20,7 @@ import numpy as np
 from .. import engine
 from ..autograd.function import Function
 from ..modes import state
+from ..storage import owner
 from .flops import flops_of
 from .parts import Stats
 from .values import dtype_name, stats_of
@@ -115,14 +116,14 @@ class Watcher:
         made = self._made.get(id(array))
         if made is not None and made[0]() is not array:
             made = None
-        owner = memory_of(array)
-        written = self._written.get(id(owner))
-        if written is not None and written[0]() is owner and not (before and made) and (
+        whole = owner(array)
+        written = self._written.get(id(whole))
+        if written is not None and written[0]() is whole and not (before and made) and (
                 made is None or written[2] > made[3]):
             return written[1], 0
-        if made is None and owner is not array:  # shares memory with a known array: NumPy, .data
-            made = self._made.get(id(owner))
-            if made is not None and made[0]() is not owner:
+        if made is None and whole is not array:  # shares memory with a known array: NumPy, .data
+            made = self._made.get(id(whole))
+            if made is not None and made[0]() is not whole:
                 made = None
         if made is not None:
             return made[1], made[2]
@@ -146,8 +147,8 @@ class Watcher:
         for k, array in enumerate(arrays):
             self._made[id(array)] = (weakref.ref(array), event, k, now)
         if event.inplace:
-            owner = memory_of(arrays[0])
-            self._written[id(owner)] = (weakref.ref(owner), event, now)
+            whole = owner(arrays[0])
+            self._written[id(whole)] = (weakref.ref(whole), event, now)
         event.shapes = [a.shape for a in arrays]
         if arrays:
             event.dtype = dtype_name(arrays[0].dtype)
@@ -302,13 +303,6 @@ class _Custom:
 
     def __init__(self, cls: Any) -> None:
         self.name, self.cls = cls.__name__, cls
-
-
-def memory_of(array: Array) -> Array:
-    """Return the array that owns the memory."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
 
 
 @contextlib.contextmanager

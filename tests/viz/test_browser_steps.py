@@ -106,7 +106,7 @@ def test_stepping_through_lenet(load):
     norm = float(net.conv1.weight.grad.norm())
     assert numbers_in(text.split("norm ")[1])[0] == pytest.approx(norm, rel=1e-3)
     assert ".grad" in text and page.run("app.panel.querySelectorAll('.heat rect').length") == 25
-    text = go_to(page, "forward", "class_cross_entropy")
+    text = go_to(page, "forward", "row_cross_entropy")
     assert page.run("app.panel.querySelectorAll('.heat, .values').length") >= 2
     assert f"{loss.item():.4g}" in text
     text = go_to(page, "backward", "fc1: Linear")

@@ -86,7 +86,7 @@ def test_the_page_holds_the_json():
     options = [held.pop(name) for name in ("paint", "gradients", "shapes")]
     assert options == ["kind", False, True]
     assert held == json.loads(graph.json())
-    assert set(formulas) == {"convolution", "linear", "relu", "max_pool", "class_cross_entropy"}
+    assert set(formulas) == {"convolution", "linear", "relu", "max_pool", "row_cross_entropy"}
 
 
 def test_draw_makes_a_page_with_backward_and_every_node(tmp_path):

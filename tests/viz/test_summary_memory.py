@@ -64,7 +64,8 @@ def test_the_prediction_keeps_its_bounds(name):
     (nn.Linear(64, 32), (16, 64), 16 * 64 * 4),  # its input
     (nn.Conv2d(3, 8, 3), (2, 3, 16, 16), 2 * 3 * 256 * 4),
     (nn.BatchNorm2d(8), (2, 8, 16, 16), 2 * 8 * 256 * 4 + 2 * 8 * 8),  # and mean, 1 / std
-    (nn.LayerNorm(64), (16, 64), 16 * 64 * 4 + 2 * 16 * 8),
+    (nn.LayerNorm(64), (16, 64), 16 * 64 * 4 + 16 * 64 * 8 + 16 * 8),  # small: normalised values
+    (nn.LayerNorm(64), (256, 64), 256 * 64 * 4 + 2 * 256 * 8),
     (nn.Embedding(10, 6), (4, 5), 20 * 8),  # the indices
     (nn.LSTM(8, 16), (5, 4, 8),  # input; operands; cells and gates of each step; tanh of cells
      4 * 4 * (5 * 8 + 6 * (8 + 16 + 1) + 6 * 5 * 16 + 3 * 5 * 16)),

@@ -55,11 +55,14 @@ function chainOf(model, node) {
   const calls = new Map(node.call || []);
   const chain = [];
   let key = "box:";
+  let times = 1; // how many repeats it stands for
   for (const module of around) {
     const call = calls.get(module.path);
-    if (module.calls > 1 && call === undefined) break; // belongs to all calls: stands outside
+    const shared = !COMPUTED.has(node.kind) && (module.count || 1) > (node.count || 1);
+    if ((module.calls > 1 && call === undefined) || shared) break; // it belongs to all: outside
     key += `/${module.path}${call === undefined ? "" : `#${call}`}`;
-    chain.push({ key, module, call });
+    chain.push({ key, module, call, times });
+    times *= module.count || 1;
   }
   if (chain.length < around.length) { // its full name, as its module's box is not around it
     const inner = chain.length ? `${chain[chain.length - 1].module.path}.` : "";
@@ -71,10 +74,10 @@ function chainOf(model, node) {
 
 function place(model, node) {
   let box = model.root;
-  for (const { key, module, call } of chainOf(model, node)) {
+  for (const { key, module, call, times } of chainOf(model, node)) {
     if (!model.boxes.has(key)) {
       const made = { id: key, parent: box, children: [], module, call, index: node.index };
-      made.title = boxTitle(module, call);
+      made.title = boxTitle(module, call, times);
       model.boxes.set(key, made);
       box.children.push(made);
     }
@@ -84,10 +87,12 @@ function place(model, node) {
   box.children.push(node);
 }
 
-function boxTitle(module, call) {
+function boxTitle(module, call, times) {
   const name = module.name ? `${module.name}: ${module.kind}` : module.kind;
   const notes = [];
-  if (call !== undefined) notes.push(`call ${call} of ${module.calls}`);
+  if (call !== undefined && times === 1) notes.push(`call ${call} of ${module.calls}`);
+  else if (call !== undefined && times === module.calls) notes.push(`called ${times} times`);
+  else if (call !== undefined) notes.push(`from call ${call} of ${module.calls} on`);
   if (module.same_as) notes.push(`same as ${module.same_as}`);
   return [name, ...notes].join(", ");
 }

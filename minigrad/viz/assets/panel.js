@@ -78,12 +78,17 @@ function nodeFacts(app, node) {
     fact("dtype", node.dtype), fact("note", node.note),
     fact("elements", node.elements ? grouped(node.elements) : null),
     fact("bytes", node.bytes ? bytes(node.bytes) : null),
-    fact("FLOPs", node.flops === undefined ? null : grouped(node.flops)),
+    fact("FLOPs", flopsText(node)),
     fact("time forward", seconds(node.seconds)), fact("time backward",
       seconds(node.backward_seconds)),
     fact("on the tape as", node.grad_fn), fact("gradient check", node.verdict),
     fact("no gradient", node.stop), fact("kept for backward", keptText(app, node)),
     fact("source", node.source), node.code ? h("pre", {}, node.code) : null);
+}
+
+function flopsText(node) {
+  if (node.flops !== undefined) return grouped(node.flops);
+  return COMPUTED.has(node.kind) && node.kind !== "error" ? "not counted" : null;
 }
 
 function keptText(app, node) {
