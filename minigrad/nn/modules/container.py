@@ -211,7 +211,9 @@ class ModuleList(_Row):
         return self
 
     def __repr__(self) -> str:
-        shown = [repr(module) for module in self]
+        shown = []
+        for module in self:  # a comprehension would cost nesting depth
+            shown.append(repr(module))
         if not shown:
             return f"{self._get_name()}()"
         lines, start = [], 0

@@ -247,8 +247,8 @@ class Module(Convert, State, CallHooks):
         lines = extra.split("\n") if extra else []
         if not self._modules and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
-        lines += [f"({name}): {_addindent(repr(module), 2)}"
-                  for name, module in self._modules.items()]
+        for name, module in self._modules.items():  # a comprehension would cost nesting depth
+            lines.append(f"({name}): {_addindent(repr(module), 2)}")
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
