@@ -41,7 +41,7 @@ from .ops.tensorsolve import (
 )
 from .ops.triangular import solve_triangular
 from .ops.vector_norm import linalg_vector_norm
-from .outputs import into
+from .outputs import into as _into
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig",
@@ -62,7 +62,7 @@ def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, 
     tensor(5.)
     """
     y = linalg_vector_norm(x, ord, dim, keepdim, dtype=dtype)
-    return y if out is None else into("vector_norm", y, out, (x,))
+    return y if out is None else _into("vector_norm", y, out, (x,))
 
 
 def matrix_norm(A: Any, ord: float | str = "fro", dim: Any = (-2, -1), keepdim: bool = False, *,
@@ -96,7 +96,7 @@ def matrix_norm(A: Any, ord: float | str = "fro", dim: Any = (-2, -1), keepdim: 
     else:
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported; use 'fro', 'nuc', 1, "
                            f"-1, 2, -2, inf or -inf")
-    return y if out is None else into("matrix_norm", y, out, (A,))
+    return y if out is None else _into("matrix_norm", y, out, (A,))
 
 
 def norm(A: Any, ord: float | str | None = None, dim: Any = None, keepdim: bool = False, *,
@@ -122,7 +122,7 @@ def norm(A: Any, ord: float | str | None = None, dim: Any = None, keepdim: bool 
 def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
     """Return the sums of products along one dimension; the others broadcast."""
     result = sum(mul(x, y), dim)
-    return result if out is None else into("vecdot", result, out, (x, y))
+    return result if out is None else _into("vecdot", result, out, (x, y))
 
 
 def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:

@@ -131,7 +131,7 @@ SHARES = 8
 # Functions in Python that look at an argument before they check it, so that the error names what
 # they looked at (`'str' object has no attribute 'ndim'`). A ratchet: the list may only shrink.
 TERSE = set("""
-Tensor.addcmul Tensor.as_strided Tensor.bernoulli Tensor.bernoulli_ Tensor.cauchy_
+Tensor.addcmul Tensor.cauchy_
 Tensor.exponential_ Tensor.float_power Tensor.index_put Tensor.index_put_ Tensor.log_normal_
 Tensor.normal_ Tensor.scatter_ Tensor.scatter_add_ Tensor.set_ Tensor.std Tensor.type_as
 Tensor.var functional.apply functional.binary_cross_entropy
@@ -140,8 +140,8 @@ functional.embedding_bag functional.huber_loss functional.l1_loss
 functional.linear_cross_entropy functional.margin_ranking_loss functional.mse_loss
 functional.multilabel_soft_margin_loss functional.smooth_l1_loss linalg.cross linalg.lstsq
 linalg.matrix_rank linalg.multi_dot linalg.svd linalg.tensorsolve torch.addcmul
-torch.affine_grid_generator torch.as_strided torch.as_strided_copy torch.atleast_1d
-torch.atleast_2d torch.atleast_3d torch.bartlett_window torch.bernoulli
+torch.affine_grid_generator torch.atleast_1d
+torch.atleast_2d torch.atleast_3d torch.bartlett_window
 torch.binary_cross_entropy_with_logits torch.blackman_window torch.cartesian_prod torch.cat
 torch.chain_matmul torch.concat torch.concatenate torch.einsum torch.float_power
 torch.hamming_window torch.hann_window torch.histogramdd torch.index_put torch.index_put_

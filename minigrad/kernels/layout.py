@@ -42,6 +42,28 @@ def copied(array: ndarray, format: memory_format) -> ndarray:
     return out
 
 
+def unset_like(array: ndarray, dtype: Any) -> ndarray:
+    """Return an unset dense array with the dimensions in the order of another array's strides.
+
+    Dimensions of stride 0 (expanded ones) keep their place among the others, as in PyTorch.
+    """
+    strides = array.strides
+    if 0 not in strides:
+        return np.empty_like(array, dtype)
+    order = list(range(array.ndim))[::-1]  # from the fastest to the slowest, by insertion
+    for i in range(1, array.ndim):
+        at = i
+        for k in range(i - 1, -1, -1):
+            a, b = strides[order[k]], strides[order[at]]
+            if not (a and b):
+                continue
+            if a <= b:
+                break
+            order[k], order[at], at = order[at], order[k], k
+    axes = order[::-1]
+    return np.empty([array.shape[k] for k in axes], dtype).transpose(np.argsort(axes))
+
+
 def stride_of(shape: tuple[int, ...], format: memory_format) -> tuple[int, ...]:
     """Return the strides, in elements, of a dense array in that order."""
     steps, step = [0] * len(shape), 1

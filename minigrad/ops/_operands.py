@@ -119,6 +119,11 @@ def with_out(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
+def rows(y: Any) -> Any:
+    """Return a result in row-major memory, as PyTorch's reductions and scans return theirs."""
+    return y if y.flags.c_contiguous else y.copy()
+
+
 def underived(name: str) -> Any:
     """Return the rule of an op that has no derivative in PyTorch either: it raises."""
 

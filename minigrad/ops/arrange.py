@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check
 from ..engine import op
-from ._operands import with_out
+from ._operands import rows, with_out
 from .shape import reshape
 from .slicing import FULL, select_index
 
@@ -55,13 +55,14 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     if dims is None or dims == ():
         if many and len(shifts) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
-        return np.roll(input, shifts[0] if many else shifts)
+        return rows(np.roll(input, shifts[0] if many else shifts))
     axes = dims if isinstance(dims, (tuple, list)) else (dims,)
     steps = shifts if many else (shifts,)
     if len(axes) != len(steps):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:"
                            f"{len(axes)}")
-    return np.roll(input, tuple(steps), tuple(_check.dim(d, input.ndim, "dims") for d in axes))
+    return rows(np.roll(input, tuple(steps),
+                        tuple(_check.dim(d, input.ndim, "dims") for d in axes)))
 
 
 def _negative(shifts: Any) -> Any:
@@ -199,7 +200,7 @@ def _triangle(name: str, keep: Any) -> Any:
     def forward(input: Any, diagonal: int = 0) -> Any:
         if input.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        return keep(input, diagonal)
+        return rows(keep(input, diagonal))
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = (f"Return the {'lower' if name == 'tril' else 'upper'} triangle of the last "

@@ -11,7 +11,7 @@ from .. import _dtype
 from .._check import broadcast_error
 from ..engine import op, wrap
 from ..kernels.select import drop, keep
-from ._operands import as_dtype, pair, tensor_first, tensors
+from ._operands import as_dtype, pair, rows, tensor_first, tensors
 
 ndarray = np.ndarray
 
@@ -79,7 +79,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     if getattr(value, "ndim", 0):
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got "
                            f"{value.ndim} dimension(s); use where for several values")
-    return np.where(mask, as_dtype(value, input.dtype), input)
+    return rows(np.where(mask, as_dtype(value, input.dtype), input))
 
 
 # --------------------------------------------------------------------------------------- bounds

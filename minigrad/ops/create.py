@@ -58,6 +58,8 @@ def to_array(data: Any, wanted: np.dtype[Any] | None = None) -> ndarray:
         return _sequence(data, wanted)
     if hasattr(data, "__array__"):
         return to_array(np.asarray(data), wanted)
+    if data is None and wanted is not None:
+        raise TypeError(f"must be real number, not NoneType: a tensor of {wanted.name}")
     raise RuntimeError(f"Could not infer dtype of {type(data).__name__}: give numbers, nested "
                        f"sequences of numbers, arrays or tensors")
 
@@ -134,6 +136,8 @@ def _numbers(items: list[Any], shape: tuple[int, ...], wanted: np.dtype[Any] | N
     elif len(kinds) == 1 and kinds <= _PYTHON.keys():
         found = _PYTHON[next(iter(kinds))]
     else:
+        if wanted is not None and type(None) in kinds:
+            raise TypeError(f"must be real number, not NoneType: tensor of {wanted.name}")
         found = reduce(_promote, {_dtype_of_item(i) for i in items}, _dtype.bool_)
         items = [_number(i) for i in items]
     if wanted is None:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _check, _dtype, return_types
 from ..engine import op
 from ._along import add_along
-from ._operands import floating, multiply_reduce, numpy_names, with_out
+from ._operands import floating, multiply_reduce, numpy_names, rows, with_out
 from .compare import ne
 from .elementwise import clone, mul
 from .join import cat
@@ -53,7 +53,7 @@ def _accumulate(function: Any, x: ndarray, dim: int) -> ndarray:
     dim = _check.dim(dim, x.ndim)
     if not x.ndim:
         return x.copy()
-    return function.accumulate(wide(x), dim).astype(x.dtype, copy=False)
+    return rows(function.accumulate(wide(x), dim)).astype(x.dtype, copy=False)
 
 
 # ------------------------------------------------------------------------------------------ sums
@@ -153,7 +153,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
         raise TypeError(f"prod(): dim must be one int or None, got {type(dim).__name__}")
     x = _counted(input, dtype)
     axes = None if dim is None else all_axes(dim, x.ndim)
-    return multiply_reduce(wide(x), axes, keepdims=keepdim).astype(x.dtype, copy=False)
+    return rows(multiply_reduce(wide(x), axes, keepdims=keepdim)).astype(x.dtype, copy=False)
 
 
 @prod.fused  # type: ignore[attr-defined]

@@ -165,6 +165,8 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
 def _put_geometric(input: ndarray, p: float, generator: Any) -> None:
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    if input.dtype.kind == "b":
+        raise NotImplementedError("geometric_ is not implemented for torch.bool")
     u = 1 - _unit(input.size, generator)
     input[...] = np.maximum(np.ceil(np.log(u) / np.log1p(-p)), 1).reshape(input.shape)
 
@@ -180,9 +182,9 @@ def _put_cauchy(input: ndarray, median: float, sigma: float, generator: Any) -> 
 
 
 def _put_log_normal(input: ndarray, mean: float, std: float, generator: Any) -> None:
-    kind = _float_kind("log_normal_", input.dtype)
     if not std > 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    kind = _float_kind("log_normal_", input.dtype)
     z = _random.normal(input.shape, np.float64, generator)
     input[...] = np.exp(mean + std * z).astype(kind)
 

@@ -15,7 +15,7 @@ from .. import _check
 from .._check import broadcast_error
 from ..engine import op
 from ..kernels import activation
-from ..kernels.layout import copied
+from ..kernels.layout import copied, unset_like
 from ._operands import arrays, as_dtype, floating, kind_of, no_bools, pair, tensor_first
 from .choose import (
     _where,
@@ -357,10 +357,20 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
     It keeps its strides unless a `memory_format` is asked for, such as torch.contiguous_format.
     """
     asked = _check.asked_format(memory_format)
-    return input.copy(order="K") if asked is None else copied(input, asked)
+    if asked is not None:
+        return copied(input, asked)
+    if 0 not in input.strides:
+        return input.copy(order="K")
+    out = unset_like(input, input.dtype)
+    out[...] = input
+    return out
 
 
 @op(input=lambda g: g, shown="ToCopyBackward0")
 def cast(input: Any, dtype: np.dtype[Any]) -> Any:
     """Return a copy in another NumPy dtype (the engine casts the gradient back)."""
-    return input.astype(dtype)
+    if 0 not in input.strides:
+        return input.astype(dtype)
+    out = unset_like(input, dtype)
+    np.copyto(out, input, casting="unsafe")
+    return out

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check, engine, return_types
 from ..engine import op
 from ._along import put_along
-from ._operands import maximum_reduce, minimum_reduce, numpy_names, with_out
+from ._operands import maximum_reduce, minimum_reduce, numpy_names, rows, with_out
 from .choose import _where, maximum, minimum
 from .elementwise import div, mul
 from .reduce import all_axes, sum, unreduced
@@ -62,8 +62,8 @@ def _pick(name: str, x: ndarray, dim: int, keepdim: bool) -> tuple[Any, Any]:
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
     if name == "max":
-        return maximum_reduce(x, dim, keepdims=keepdim), np.argmax(x, dim, keepdims=keepdim)
-    return minimum_reduce(x, dim, keepdims=keepdim), np.argmin(x, dim, keepdims=keepdim)
+        return rows(maximum_reduce(x, dim, keepdims=keepdim)), np.argmax(x, dim, keepdims=keepdim)
+    return rows(minimum_reduce(x, dim, keepdims=keepdim)), np.argmin(x, dim, keepdims=keepdim)
 
 
 @op(input=lambda g, input_shape, indices, dim, keepdim:
@@ -140,7 +140,7 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     tensor([7., 5.])
     """
     refuse_empty("amax", input, dim)
-    return maximum_reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
+    return rows(maximum_reduce(input, all_axes(dim, input.ndim), keepdims=keepdim))
 
 
 @op(input=_share)
@@ -152,7 +152,7 @@ def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     tensor(1.)
     """
     refuse_empty("amin", input, dim)
-    return minimum_reduce(input, all_axes(dim, input.ndim), keepdims=keepdim)
+    return rows(minimum_reduce(input, all_axes(dim, input.ndim), keepdims=keepdim))
 
 
 @op(input=lambda g, input, y, dim, keepdim: _share(g[0], input, y[0], dim, keepdim)
@@ -160,7 +160,8 @@ def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
 def _aminmax(input: Any, dim: Any, keepdim: bool) -> Any:
     refuse_empty("aminmax", input, dim)
     axes = all_axes(dim, input.ndim)
-    return [f(input, axes, keepdims=keepdim) for f in (minimum_reduce, maximum_reduce)]
+    return [np.asarray(rows(reduce(input, axes, keepdims=keepdim)))
+            for reduce in (minimum_reduce, maximum_reduce)]
 
 
 @numpy_names

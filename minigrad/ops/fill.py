@@ -12,6 +12,7 @@ from .. import _check
 from .._dtype import bool_, from_numpy, get_default_dtype, int64, to_dtype
 from ..engine import wrap
 from ..kernels.layout import empty as layout_of
+from ..kernels.layout import unset_like as dense_like
 from ..outputs import write
 
 ndarray = np.ndarray
@@ -27,7 +28,9 @@ def finish(array: ndarray, layout: Any, device: Any, pin_memory: bool, requires_
         write("out=", array, out, warn=False)
         return out.requires_grad_() if requires_grad else out
     made = wrap(array, None)
-    return made.requires_grad_() if requires_grad else made
+    if requires_grad is False:
+        return made
+    return made.requires_grad_() if _check.flag(requires_grad, "requires_grad") else made
 
 
 def numpy_dtype(dtype: Any, out: Any = None) -> np.dtype[Any]:
@@ -43,6 +46,9 @@ def numpy_dtype(dtype: Any, out: Any = None) -> np.dtype[Any]:
 
 def _sized(name: str, args: tuple[Any, ...], size: Any) -> tuple[int, ...]:
     if size is not None:
+        if not isinstance(size, (tuple, list)):
+            raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not "
+                            f"{type(size).__name__}")
         args = (size,)
     elif not args:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
@@ -57,7 +63,7 @@ def _like(input: Any, name: str, dtype: Any) -> tuple[ndarray, np.dtype[Any]]:
 def unset_like(array: ndarray, dtype: Any, memory_format: Any) -> ndarray:
     """Return an unset array like another one, in its layout unless a format is asked for."""
     asked = _check.asked_format(memory_format)
-    return np.empty_like(array, dtype) if asked is None else layout_of(array.shape, dtype, asked)
+    return dense_like(array, dtype) if asked is None else layout_of(array.shape, dtype, asked)
 
 
 # ------------------------------------------------------------------------------------- one value
@@ -119,7 +125,12 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
 
 
 def _value(number: Any) -> Any:
-    return number.item() if hasattr(number, "item") else number
+    if not hasattr(number, "item"):
+        return number
+    if getattr(number, "ndim", 0):
+        raise TypeError(f"expected a number, not a {type(number).__name__} of {number.ndim} "
+                        f"dimensions")
+    return number.item()
 
 
 def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype[Any]) -> ndarray:
@@ -128,7 +139,13 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype[Any]) -> ndarray
     with np.errstate(over="ignore"):
         if dtype.kind == "f" or isinstance(value, float):
             value = np.float64(value).astype(dtype)
-        return np.full(shape, value, dtype)
+        elif dtype.kind == "u" and -np.iinfo(dtype).max <= value < 0:
+            value += np.iinfo(dtype).max + 1
+        try:
+            return np.full(shape, value, dtype)
+        except OverflowError:
+            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow: "
+                               f"{value}") from None
 
 
 def zeros_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -210,8 +227,9 @@ def arange(*args: Any, start: Any = None, end: Any = None, step: Any = None, out
     else:
         names = dict(zip(("start", "end", "step"), args, strict=False))
         start, end, step = names.get("start", start), names.get("end", end), names.get("step", step)
-    first, last, by = (_value(0 if start is None else start), _value(end),
-                       _value(1 if step is None else step))
+    first, last, by = (_limit("arange", v, name) for name, v in (
+        ("start", 0 if start is None else start), ("end", end),
+        ("step", 1 if step is None else step)))
     if dtype is None and out is None:
         floats = any(isinstance(v, float) for v in (first, last, by))
         dtype = get_default_dtype() if floats else int64
@@ -222,6 +240,15 @@ def arange(*args: Any, start: Any = None, end: Any = None, step: Any = None, out
             raise ValueError("step must be nonzero in an integer dtype")
     array = _range(first, by, _steps(first, last, by), kind)
     return finish(array, layout, device, pin_memory, requires_grad, out)
+
+
+def _limit(function: str, value: Any, name: str) -> Any:
+    """Return a number (or what a tensor of one holds) that a range begins or ends with."""
+    value = _value(value)
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{function}(): argument '{name}' must be a number, not "
+                        f"{type(value).__name__}")
+    return value
 
 
 def _steps(first: Any, last: Any, by: Any) -> int:
@@ -266,7 +293,9 @@ def _spaced(start: Any, end: Any, steps: int, name: str, kind: np.dtype[Any]) ->
     steps = _check.integer(steps, "steps")
     if steps < 0:
         raise RuntimeError(f"{name}: number of steps must be non-negative, got {steps}")
-    first, last = float(_value(start)), float(_value(end))
+    if any(getattr(v, "ndim", 0) for v in (start, end)):
+        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors")
+    first, last = float(_limit(name, start, "start")), float(_limit(name, end, "end"))
     if kind.kind in "iu":
         first, last = float(int(first)), float(int(last))
     if steps == 1:
@@ -335,22 +364,31 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64, dev
 
 
 # ------------------------------------------------------------------------------------ Tensor.new_*
+def _new(name: str, make: Any, input: Any, args: tuple[Any, ...], dtype: Any,
+         options: dict[str, Any]) -> Any:
+    unknown = options.keys() - {"size", "layout", "device", "pin_memory", "requires_grad",
+                                "fill_value"}
+    if unknown:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{min(unknown)}'")
+    dtype = from_numpy[_check.tensor(input, name)._data.dtype] if dtype is None else dtype
+    return make(*args, dtype=dtype, **options)
+
+
 def new_zeros(input: Any, *size: Any, dtype: Any = None, **options: Any) -> Any:
     """Return zeros of a shape, in this tensor's dtype unless one is given."""
-    return zeros(*size, dtype=from_numpy[input._data.dtype] if dtype is None else dtype, **options)
+    return _new("new_zeros", zeros, input, size, dtype, options)
 
 
 def new_ones(input: Any, *size: Any, dtype: Any = None, **options: Any) -> Any:
     """Return ones of a shape, in this tensor's dtype unless one is given."""
-    return ones(*size, dtype=from_numpy[input._data.dtype] if dtype is None else dtype, **options)
+    return _new("new_ones", ones, input, size, dtype, options)
 
 
 def new_empty(input: Any, *size: Any, dtype: Any = None, **options: Any) -> Any:
     """Return an unset tensor of a shape, in this tensor's dtype unless one is given."""
-    return empty(*size, dtype=from_numpy[input._data.dtype] if dtype is None else dtype, **options)
+    return _new("new_empty", empty, input, size, dtype, options)
 
 
 def new_full(input: Any, size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Any:
     """Return a filled tensor of a shape, in this tensor's dtype unless one is given."""
-    return full(size, fill_value,
-                dtype=from_numpy[input._data.dtype] if dtype is None else dtype, **options)
+    return _new("new_full", full, input, (size, fill_value), dtype, options)

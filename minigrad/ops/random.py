@@ -30,6 +30,9 @@ def _float_kind(name: str, kind: np.dtype[Any]) -> np.dtype[Any]:
 def _sized(name: str, args: tuple[Any, ...], size: Any) -> tuple[int, ...]:
     if size is None and not args:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    if size is not None and not isinstance(size, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not "
+                        f"{type(size).__name__}")
     return _check.new_sizes(name, args if size is None else (size,))
 
 
@@ -110,7 +113,10 @@ def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = int
     """Return the numbers 0 ... n - 1 in random order."""
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}")
-    array = _random.permutation(n, generator).astype(to_dtype(dtype).numpy, copy=False)
+    kind = to_dtype(dtype).numpy
+    if kind.kind in "iu" and n - 1 > np.iinfo(kind).max:
+        raise RuntimeError(f"n is too large for result tensor type: {n} numbers in {kind.name}")
+    array = _random.permutation(n, generator).astype(kind, copy=False)
     return finish(array, layout, device, pin_memory, requires_grad, out)
 
 
@@ -129,21 +135,23 @@ def _laid_out(values: ndarray, input: Any, memory_format: Any) -> ndarray:
 
 
 def rand_like(input: Any, *, generator: Any = None, dtype: Any = None, layout: Any = None,
-              device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Any:
+              device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+              memory_format: Any = None) -> Any:
     """Return uniform numbers from [0, 1) in another tensor's shape and dtype."""
     shape, kind = _like("rand_like", input, dtype)
     array = _random.uniform(shape, _float_kind("rand_like", kind), generator)
     array = _laid_out(array, input, memory_format)
-    return finish(array, layout, device, False, requires_grad)
+    return finish(array, layout, device, pin_memory, requires_grad)
 
 
 def randn_like(input: Any, *, generator: Any = None, dtype: Any = None, layout: Any = None,
-               device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Any:
+               device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+               memory_format: Any = None) -> Any:
     """Return standard normal numbers in another tensor's shape and dtype."""
     shape, kind = _like("randn_like", input, dtype)
     array = _random.normal(shape, _float_kind("randn_like", kind), generator)
     array = _laid_out(array, input, memory_format)
-    return finish(array, layout, device, False, requires_grad)
+    return finish(array, layout, device, pin_memory, requires_grad)
 
 
 def randint_like(input: Any, *args: Any, low: Any = None, high: Any = None, generator: Any = None,
@@ -260,7 +268,7 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
         found = np.minimum(found, last[..., None])  # the sum of the parts may miss the total
     else:
         keys = p / _exponential(p.shape, np.dtype(np.float64), 1.0, generator)
-        found = np.argsort(-keys, -1, kind="stable")[..., :num_samples]
+        found = np.argsort(-keys, -1, kind="stable")[..., :num_samples].copy()
     made = wrap(found.astype(np.int64, copy=False), None)
     return made if out is None else into("multinomial", made, out, (input,))
 
@@ -283,14 +291,18 @@ def _put_uniform(input: ndarray, low: float, high: float, generator: Any) -> Non
 
 
 def _put_normal(input: ndarray, mean: float, std: float, generator: Any) -> None:
-    kind = _float_kind("normal_", input.dtype)
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    kind = _float_kind("normal_", input.dtype)
     input[...] = _random.normal(input.shape, kind, generator) * kind.type(std) + kind.type(mean)
 
 
 def _put_bernoulli(input: ndarray, p: Any, generator: Any) -> None:
     if isinstance(p, ndarray):
+        if p.dtype.kind != "f" or not _fits(p.shape, input.shape):
+            raise RuntimeError(f"bernoulli_: expected probabilities of a floating dtype that "
+                               f"broadcast to {list(input.shape)}, got {p.dtype.name} of shape "
+                               f"{list(p.shape)}")
         input[...] = _random.uniform(input.shape, np.float64, generator) < _chance(p)
         return
     if not 0 <= p <= 1:
@@ -298,8 +310,18 @@ def _put_bernoulli(input: ndarray, p: Any, generator: Any) -> None:
     input[...] = _random.bernoulli(input.shape, p, generator)
 
 
+def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    """Return True if arrays of a shape broadcast to another one."""
+    pairs = zip(reversed(shape), reversed(into), strict=False)
+    return len(shape) <= len(into) and all(n in (1, m) for n, m in pairs)
+
+
 def _put_exponential(input: ndarray, lambd: float, generator: Any) -> None:
-    kind = _float_kind("exponential_", input.dtype)
+    kind = input.dtype
+    if kind.kind != "f":
+        raise RuntimeError(f"Exponential distribution is a continuous probability distribution. "
+                           f"dtype must be a floating point but you specified "
+                           f"{_dtype.dtype_of(input)}")
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     input[...] = _exponential(input.shape, kind, lambd, generator)
@@ -346,8 +368,12 @@ def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> An
     return inplace(draw, (input, _put_exponential, (lambd, generator)))
 
 
-def random_(input: Any, *args: Any, generator: Any = None) -> Any:
+def random_(input: Any, *args: Any, generator: Any = None, **bounds: Any) -> Any:
     """Fill the tensor with integers: random_(to), random_(from, to), or all its dtype can hold."""
+    if bounds.keys() - {"from", "to"}:
+        raise TypeError(f"random_() got an unexpected keyword argument '{min(bounds)}'; it knows "
+                        f"from, to, generator")
+    args = (*args, *(bounds[key] for key in ("from", "to") if key in bounds))
     if len(args) > 2:
         raise TypeError(f"random_() takes at most (from, to), got {len(args)} bounds")
     low, high = (0, *args) if len(args) == 1 else args or (0, None)

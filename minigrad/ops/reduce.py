@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import op
-from ._operands import add_reduce, floating, maximum_reduce, numpy_names, with_out
+from ._operands import add_reduce, floating, maximum_reduce, numpy_names, rows, with_out
 from .choose import _where
 from .elementwise import exp
 from .shape import expand, view
@@ -64,8 +64,8 @@ def total(x: Any, dim: Any, keepdim: bool) -> Any:
     """Return the sum over `dim`, added up in at least float32."""
     axes = None if dim is None else all_axes(dim, x.ndim)
     if x.dtype.itemsize == 2:
-        return add_reduce(x, axes, np.float32, keepdims=keepdim).astype(x.dtype)
-    return add_reduce(x, axes, keepdims=keepdim)
+        return rows(add_reduce(x, axes, np.float32, keepdims=keepdim)).astype(x.dtype)
+    return rows(add_reduce(x, axes, keepdims=keepdim))
 
 
 def _cast_first(input: Any, dtype: Any) -> Any:
@@ -86,7 +86,7 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     if input.dtype.kind == "f":
         return total(input, dim, keepdim)
     axes = None if dim is None else all_axes(dim, input.ndim)
-    return add_reduce(input, axes, np.int64 if dtype is None else None, keepdims=keepdim)
+    return rows(add_reduce(input, axes, np.int64 if dtype is None else None, keepdims=keepdim))
 
 
 @op(input=lambda g, input, dim, keepdim: _where(
@@ -100,8 +100,8 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """
     input = _cast_first(input, dtype)
     if input.dtype.kind != "f":
-        return add_reduce(input, None if dim is None else all_axes(dim, input.ndim), np.int64,
-                             keepdims=keepdim)
+        return rows(add_reduce(input, None if dim is None else all_axes(dim, input.ndim), np.int64,
+                               keepdims=keepdim))
     return total(np.where(np.isnan(input), input.dtype.type(0), input), dim, keepdim)
 
 
@@ -123,7 +123,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
                            f"point dtype, got {_dtype.dtype_of(input)}; convert with .float()")
     axes = None if dim is None else all_axes(dim, input.ndim)
     y = add_reduce(wide(input), axes, keepdims=keepdim)
-    return (y / count(input.shape, dim)).astype(input.dtype, copy=False)
+    return rows(y / count(input.shape, dim)).astype(input.dtype, copy=False)
 
 
 @numpy_names
@@ -162,7 +162,7 @@ def _finished(y: ndarray, x: ndarray, dim: Any, keepdim: bool) -> ndarray:
     if not keepdim:
         axes = all_axes(dim, x.ndim)
         y = y.reshape([s for i, s in enumerate(x.shape) if i not in axes])
-    return y.astype(x.dtype, copy=False)
+    return rows(y).astype(x.dtype, copy=False)
 
 
 def _var_rule(g: Any, input: Any, dim: Any, correction: float, keepdim: bool) -> Any:
@@ -306,7 +306,7 @@ def _truth(function: Any, x: ndarray, dim: Any, keepdim: bool) -> Any:
     axes = None if dim is None else _check.dims(dim, x.ndim)
     if axes == () and dim != ():
         axes = None  # a 0-d tensor
-    y = function.reduce(x, axes, np.bool_, keepdims=keepdim)
+    y = rows(function.reduce(x, axes, np.bool_, keepdims=keepdim))
     return y.astype(np.uint8) if x.dtype == np.uint8 else y
 
 
@@ -341,4 +341,4 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
     tensor([1, 2])
     """
     axes = None if dim is None else all_axes(dim, input.ndim)
-    return add_reduce(input != 0, axes, np.int64)
+    return rows(add_reduce(input != 0, axes, np.int64))

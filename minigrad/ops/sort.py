@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check, return_types
 from ..engine import op
 from ._along import put_along
-from ._operands import add_reduce, numpy_names, with_out
+from ._operands import add_reduce, numpy_names, rows, with_out
 from .extremes import refuse_empty, share_evenly, to_index
 
 ndarray = np.ndarray
@@ -188,13 +188,13 @@ def _nanmedian(input: Any) -> Any:
 @op(input=lambda g, input_shape, indices, dim, keepdim:
     to_index(g, input_shape, indices, dim, keepdim), also="indices", shown="MedianBackward1")
 def _median_dim(input: Any, dim: int, keepdim: bool) -> Any:
-    return _middle(input, dim, keepdim, False)
+    return [rows(part) for part in _middle(input, dim, keepdim, False)]
 
 
 @op(input=lambda g, input_shape, indices, dim, keepdim:
     to_index(g, input_shape, indices, dim, keepdim), also="indices", shown="NanmedianBackward1")
 def _nanmedian_dim(input: Any, dim: int, keepdim: bool) -> Any:
-    return _middle(input, dim, keepdim, True)
+    return [rows(part) for part in _middle(input, dim, keepdim, True)]
 
 
 @numpy_names

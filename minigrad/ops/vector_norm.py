@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _dtype
 from ..engine import op
-from ._operands import add_reduce, maximum_reduce, minimum_reduce, numpy_names
+from ._operands import add_reduce, maximum_reduce, minimum_reduce, numpy_names, rows
 from .choose import _where, zero
 from .elementwise import abs, div, pow, sign
 from .reduce import all_axes, sum, unreduced, wide
@@ -54,7 +54,8 @@ def linalg_vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = 
     if x.dtype.kind != "f":
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point tensor as input. Got "
                            f"{_dtype.dtype_of(x)}; convert it with .float()")
-    return _norm(wide(x), ord, all_axes(dim, x.ndim), keepdim).astype(x.dtype, copy=False)
+    y = rows(_norm(wide(x), ord, all_axes(dim, x.ndim), keepdim))
+    return y.astype(x.dtype, copy=False)
 
 
 def _norm(x: ndarray, ord: float, axes: tuple[int, ...], keepdim: bool) -> Any:
