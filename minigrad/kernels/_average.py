@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -90,12 +91,16 @@ def _taps(axis: Axis) -> list[_Tap]:
 
 
 def _sums(x: np.ndarray, taps: Sequence[Sequence[_Tap]], sizes: Ints) -> np.ndarray:
-    """Add along each spatial axis what the taps read; float16 is added in float32."""
+    """Add along each spatial axis what the taps read; float16 is added in float32.
+
+    The axes in the order in which the last one, whose steps are not contiguous, is the shortest.
+    """
     x = _wide(x)
     if sizes == (1,) * len(sizes) and x.dtype.kind == "f" and x.size and _whole(taps, x.shape[2:]):
         total = sums(np.ascontiguousarray(x).reshape(*x.shape[:2], -1))
         return total.astype(x.dtype).reshape(*x.shape[:2], *sizes)
-    for k in reversed(range(len(sizes))):
+    shrinks = prod(sizes) < prod(x.shape[2:])
+    for k in range(len(sizes)) if shrinks else reversed(range(len(sizes))):
         y = np.zeros(x.shape[: k + 2] + sizes[k : k + 1] + x.shape[k + 3 :], x.dtype)
         for to, source in taps[k]:
             y[at(k + 2, to)] += x[at(k + 2, source)]
@@ -139,6 +144,10 @@ def _divided(y: np.ndarray, counts: np.ndarray, dtype: np.dtype | None) -> np.nd
 def adaptive_avg_pool(x: np.ndarray, output_size: Ints) -> np.ndarray:
     """Return averages over a grid of windows that cover x: (N, C, *output_size)."""
     spatial, out = x.shape[2:], tuple(output_size)
+    if x.dtype in _FLOATS and x.size and out == (1,) * len(out):
+        total = sums(np.ascontiguousarray(x).reshape(*x.shape[:2], -1))
+        total /= prod(spatial)
+        return total.astype(x.dtype).reshape(x.shape[:2] + out)
     y = _sums(x, _adaptive_taps(spatial, out), out)
     return _divided(y, _adaptive_counts(spatial, out), x.dtype)
 
@@ -146,11 +155,12 @@ def adaptive_avg_pool(x: np.ndarray, output_size: Ints) -> np.ndarray:
 @np.errstate(all="ignore")
 def adaptive_avg_pool_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
     """Return the gradient of `adaptive_avg_pool` for its input: (N, C, *spatial)."""
-    scaled = _divided(_wide(g), _adaptive_counts(tuple(spatial), g.shape[2:]), None)
     if set(g.shape[2:]) == {1}:
+        scaled = _wide(g) / prod(spatial)
         dx = np.empty(g.shape[:2] + tuple(spatial), g.dtype)
         np.copyto(dx, scaled, casting="same_kind")
         return dx
+    scaled = _divided(_wide(g), _adaptive_counts(tuple(spatial), g.shape[2:]), None)
     forward = _adaptive_taps(tuple(spatial), g.shape[2:])
     taps = [[(source, to) for to, source in each] for each in forward]
     return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)

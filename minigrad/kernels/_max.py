@@ -27,7 +27,7 @@ def reduce_windows(x: np.ndarray, y: np.ndarray, choice: np.ndarray, plan: Plan)
         max_halves(x, y, choice)
     else:
         _reduce(x, y, choice, plan, nan=False)
-    if x.dtype.kind == "f" and np.isnan(np.maximum.reduce(y, axis=None)):
+    if x.dtype.kind == "f" and (top := np.maximum.reduce(y, axis=None)) != top:  # nan
         _reduce(x, y, choice, plan, nan=True)
 
 

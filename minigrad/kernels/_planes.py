@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from minigrad._quiet import hush, unhush
 from minigrad.kernels._blocks import each_block
 
 __all__ = ["in_planes"]
@@ -14,17 +15,21 @@ BLOCK = 1 << 19  # elements: with smaller blocks two threads wait for each other
 
 
 def in_planes(function: Callable[..., None], *arrays: np.ndarray) -> None:
-    """Call function(*blocks) for arrays (N, C, ...), whose blocks are (planes, ...).
+    """Call function(*blocks) for non-empty arrays (N, C, ...), whose blocks are (planes, ...).
 
     Arrays that the function writes to must be contiguous. Infinities and NaNs are no warnings.
     """
     planes = arrays[0].shape[0] * arrays[0].shape[1]
     flat = [a.reshape(planes, *a.shape[2:]) for a in arrays]
     size = max([a.size for a in flat])
-    step = max(1, BLOCK * planes // max(1, size))
-    if step >= planes:
-        each_block(lambda index: function(*flat), min(1, planes), 0)
+    if size <= BLOCK:
+        loud = hush()
+        try:
+            function(*flat)
+        finally:
+            unhush(loud)
         return
+    step = max(1, BLOCK * planes // size)
 
     def work(index: int) -> None:
         part = slice(index * step, (index + 1) * step)

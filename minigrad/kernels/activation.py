@@ -21,11 +21,12 @@ from numpy._core._multiarray_umath import __cpu_features__
 from numpy._core.umath import clip  # np.clip without its wrapper of Python
 
 from minigrad.kernels._elementwise import in_blocks
+from minigrad.kernels._moments import sums
 from minigrad.kernels._threads import run
-from minigrad.kernels.select import ZERO, keep
+from minigrad.kernels.select import ZERO, either, keep
 
-__all__ = ["elu", "elu_backward", "elu_slope", "relu", "relu_backward", "sigmoid",
-           "sigmoid_backward"]
+__all__ = ["elu", "elu_backward", "elu_slope", "prelu", "prelu_weight", "relu", "relu_backward",
+           "sigmoid", "sigmoid_backward"]
 
 Array = np.ndarray
 
@@ -70,6 +71,38 @@ def relu_backward(g: Array, y: Array) -> Array:
 def _each_part(work: Callable[[slice], object], size: int) -> None:
     """Call work on parts of range(size) on the threads."""
     run(lambda index: work(slice(index * _PART, (index + 1) * _PART)), -(-size // _PART))
+
+
+def prelu(x: Array, weight: Array) -> Array:
+    """Return x where it is positive, else weight x; the weight broadcasts."""
+    below = x * weight
+    if below.shape == x.shape and weight.size and (
+        np.minimum.reduce(weight, axis=None) > 0 and np.maximum.reduce(weight, axis=None) <= 1
+    ):
+        return np.maximum(x, below)
+    return either(x > 0, x, below)
+
+
+def prelu_weight(g: Array, x: Array, shape: tuple[int, ...]) -> Array:
+    """Return the gradient of the weight, of `shape`: sums of g x where x is not positive."""
+    kept = tuple(i for i, n in enumerate(shape) if n != 1)
+    if x.dtype in _ZERO and kept in ((), (1,)) and len(shape) == x.ndim and x.size:
+        products = clip(x, _BOTTOM[x.dtype], _ZERO[x.dtype])
+        products *= g
+        found = _sums(products, kept)
+        if np.isfinite(found).all():  # 0 g is nan if g is infinite, and nan x are not dropped
+            return found.reshape(shape)
+    products = keep(g * x, ~(x > 0))
+    axes = tuple(i for i in range(x.ndim) if i not in kept)
+    return np.add.reduce(products, axis=axes, keepdims=True)
+
+
+def _sums(x: Array, kept: tuple[int, ...]) -> Array:
+    """Return the sums over all axes, or over all but axis 1."""
+    if not kept:
+        return sums(x.reshape(1, -1)).astype(x.dtype)
+    parts = sums(x.reshape(x.shape[0] * x.shape[1], -1))
+    return np.add.reduce(parts.reshape(x.shape[:2]), axis=0).astype(x.dtype)
 
 
 def elu(x: Array, alpha: float, scale: float, input_scale: float) -> Array:

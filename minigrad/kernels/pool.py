@@ -63,9 +63,8 @@ def max_pool(
     plan = axes(spatial, kernel, stride, padding, dilation, out)
     y = np.empty(x.shape[:2] + out, x.dtype)
     choice = np.empty(y.shape, choice_dtype(kernel))
-    if not y.size:
-        return y, choice
-    in_planes(partial(reduce_windows, plan=plan), np.ascontiguousarray(x), y, choice)
+    if y.size:
+        in_planes(partial(reduce_windows, plan=plan), np.ascontiguousarray(x), y, choice)
     return y, choice
 
 

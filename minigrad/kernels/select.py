@@ -31,3 +31,19 @@ def drop(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if mask.size <= SMALL or values.shape != mask.shape:
         return np.where(mask, ZERO[values.dtype], values)
     return keep(values, np.logical_not(mask))
+
+
+def either(mask: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return floating values of `a` where the boolean mask is True, of `b` elsewhere.
+
+    As integers, b ^ (a ^ b) is a.
+    """
+    if mask.size <= SMALL or not mask.shape == a.shape == b.shape:
+        return np.where(mask, a, b)
+    result = np.empty_like(b)
+    words = result.view(WORDS[b.itemsize])
+    np.copyto(words, mask.view(np.int8))
+    other = b.view(words.dtype)
+    words *= np.bitwise_xor(a.view(words.dtype), other)
+    words ^= other
+    return result

@@ -54,7 +54,10 @@ def _feature_dropout(input: Any, p: float, generator: Any) -> Any:
 @op(input=lambda g, scale: g * scale, aux="scale",
     shown=lambda p: "MulBackward0" if p == 1 else "AddBackward0")
 def _alpha_dropout(input: Any, p: float, features: bool, generator: Any) -> Any:
-    """Kept elements become a x + b and dropped ones b - a ALPHA: mean 0 and variance 1 stay."""
+    """Kept elements become a x + b and dropped ones b - a ALPHA: mean 0 and variance 1 stay.
+
+    With scale = a or 0 and b = a p ALPHA both are (x + ALPHA) scale - a (1 - p) ALPHA.
+    """
     if p == 1:
         zero = np.zeros((), input.dtype)
         return input * zero, zero

@@ -14,7 +14,7 @@ from .. import _check, _random, views
 from .._check import floats
 from ..engine import op
 from ..kernels import activation
-from ..kernels.select import SMALL, WORDS, drop, keep
+from ..kernels.select import either
 from .choose import _where as where
 from .shape import view
 
@@ -27,16 +27,6 @@ ndarray = np.ndarray
 def bend(value: Any, by: Any, slope: Any) -> Any:
     """Return `value` where `by` is positive, else `slope * value`."""
     return either(by > 0, value, value * slope)
-
-
-def either(mask: ndarray, a: ndarray, b: ndarray) -> ndarray:
-    """Return floats of `a` where the mask is set, of `b` elsewhere: np.where without branches."""
-    if mask.size <= SMALL or not mask.shape == a.shape == b.shape:
-        return np.where(mask, a, b)
-    y = keep(a, mask)
-    words = y.view(WORDS[y.itemsize])
-    words |= drop(b, mask).view(words.dtype)
-    return y
 
 
 # ------------------------------------------------------------------------- the relu family
@@ -118,10 +108,15 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     return either(input > 0, input, input * negative_slope)
 
 
-@op(input=lambda g, input, weight: bend(g, input, weight),
-    weight=lambda g, input: where(input > 0, 0.0, g * input))
+def _prelu_weight(g: Any, input: Any, weight_shape: Any) -> Any:
+    if type(g) is ndarray:
+        return activation.prelu_weight(g, input, weight_shape)
+    return where(input > 0, 0.0, g * input)
+
+
+@op(input=lambda g, input, weight: bend(g, input, weight), weight=_prelu_weight)
 def _prelu_kernel(input: Any, weight: Any) -> Any:
-    return either(input > 0, input, input * weight)
+    return activation.prelu(input, weight)
 
 
 def prelu(input: Any, weight: Any) -> Any:

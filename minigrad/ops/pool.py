@@ -6,6 +6,7 @@ pooling picks elements, so that its derivatives of every order are that pick and
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,12 @@ def _max_gather(input: Any, choice: Any, kernel_size: Ints, stride: Ints, paddin
 def _check_pool(where: str, x: Any, n: int, kernel: Ints, stride: Ints, padding: Ints,
                 dilation: Ints, ceil_mode: bool) -> None:
     _check_shape(where, x, n)
+    _check_windows(where, x._data.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
+
+
+@lru_cache(maxsize=256)
+def _check_windows(where: str, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints,
+                   dilation: Ints, ceil_mode: bool) -> None:
     for name, values, low in (("kernel_size", kernel, 1), ("stride", stride, 1),
                               ("padding", padding, 0), ("dilation", dilation, 1)):
         if min(values) < low:
@@ -87,18 +94,19 @@ def _check_pool(where: str, x: Any, n: int, kernel: Ints, stride: Ints, padding:
         if p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(f"{where}: padding must be at most half of the window, got padding="
                                f"{padding} for kernel_size={kernel} and dilation={dilation}")
-    out = kernels.output_size(x.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
+    out = kernels.output_size(spatial, kernel, stride, padding, dilation, ceil_mode)
     if min(out) < 1:
         raise RuntimeError(f"{where}: kernel_size={kernel} with dilation={dilation} is larger than "
-                           f"the input with padding={padding} (input shape {tuple(x.shape)}): the "
-                           f"output size would be {out}")
+                           f"the input with padding={padding} (spatial shape {tuple(spatial)}): "
+                           f"the output size would be {out}")
 
 
 def _check_shape(where: str, x: Any, n: int) -> None:
-    if x.ndim not in (n + 1, n + 2) or 0 in x.shape[1 - (n + 2 - x.ndim):]:
+    array = x._data
+    if array.ndim not in (n + 1, n + 2) or 0 in array.shape[1 - (n + 2 - array.ndim):]:
         raise RuntimeError(f"{where}: Expected {n + 1}D or {n + 2}D (batch mode) input without "
                            f"empty dimensions but the batch, got shape {tuple(x.shape)}")
-    if x._data.dtype.kind == "b":
+    if array.dtype.kind == "b":
         raise NotImplementedError(f"{where} is not implemented for bool; convert with .float()")
 
 

@@ -91,6 +91,26 @@ def test_sigmoid(size, dtype, threads):
                                atol=np.finfo(dtype).tiny)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("weights", [(0.25,), (1.0, 0.5, 0.1), (0.0, -1.0, 2.0), (np.nan, 1, 1)])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 5), (40, 3, 11, 9), (0, 3, 2), (1, 3, 1, 1)])
+@np.errstate(all="ignore")
+def test_prelu(shape, weights, dtype):
+    x, g = numbers(np.prod(shape), dtype).reshape(shape), np.ones(shape, dtype)
+    g.reshape(-1)[1::7] = 3
+    weight = np.array(weights, dtype).reshape(1, -1, *(1,) * (len(shape) - 2))
+    y = activation.prelu(x, weight)
+    np.testing.assert_array_equal(y, np.where(x > 0, x, x * weight))
+    axes = tuple(i for i in range(x.ndim) if i != 1 or len(weights) == 1)
+    for values in (x, np.where(np.isfinite(x), x, dtype(-0.5))):  # with and without nan
+        expected = np.where(values > 0, 0, g.astype(np.float64) * values).sum(axes, keepdims=True)
+        found = activation.prelu_weight(g, values, weight.shape)
+        assert found.shape == weight.shape
+        np.testing.assert_allclose(found, expected.astype(dtype), rtol=50 * np.finfo(dtype).eps)
+    values[...], g[...] = 1, np.inf
+    np.testing.assert_array_equal(activation.prelu_weight(g, values, weight.shape), 0 * weight.size)
+
+
 CALLS = {
     "relu": lambda x, g: (activation.relu(x), activation.relu_backward(g, activation.relu(x))),
     "elu": lambda x, g: (activation.elu(x, 1.7, 1.1, 1.0),

@@ -1,9 +1,9 @@
-"""keep and drop against np.where, bit for bit: sizes, dtypes, strides, inf, nan, -0."""
+"""keep, drop and either against np.where, bit for bit: sizes, dtypes, strides, inf, nan, -0."""
 
 import numpy as np
 import pytest
 
-from minigrad.kernels.select import SMALL, drop, keep
+from minigrad.kernels.select import SMALL, drop, either, keep
 
 
 def values(shape, dtype):
@@ -24,6 +24,8 @@ def test_contiguous(shape, dtype):
         assert found.dtype == dtype
         assert found.shape == shape
         assert found.tobytes() == expected.tobytes()
+    other = x[..., ::-1] if x.ndim else -x
+    assert either(mask, x, other).tobytes() == np.where(mask, x, other).tobytes()
 
 
 def test_strided_values_and_masks_and_untouched_inputs():
