@@ -39,6 +39,10 @@ NEVER = frozenset("""
     set_num_threads set_printoptions set_rng_state typename
     use_deterministic_algorithms""".split())  # noqa: SIM905
 NEVER_METHODS = frozenset({"__iter__", "as_subclass"})
+# What layers and utilities call instead of a public function.
+INNER = {"minigrad.ops.recurrent": ["stacked"], "minigrad.ops.response_norm": ["cross_map_lrn"],
+         "minigrad.ops.matrix_functions": ["_weight_norm"],
+         "minigrad.ops.packed": ["pack_padded", "pad_packed", "pad_sequences"]}
 BY_MODES_ONLY = frozenset({"tensor", "as_tensor", "asarray"})  # these convert, whatever the class
 # Where public functions come from: namespaces also hold what their files work with.
 HOMES = ("minigrad.ops.", "minigrad._functions", "minigrad._methods", "minigrad._dtype",
@@ -270,6 +274,10 @@ def install() -> None:
                     value.__module__.startswith(HOMES)):
                 _named(value, name, module)
                 make_overridable(value, value, f"{space}.{name}")
+    for home, inner in INNER.items():
+        for name in inner:
+            value = getattr(importlib.import_module(home), name)
+            make_overridable(value, value, f"{home}.{name}")
     members: dict[str, Any] = {}
     for kind in reversed(engine.Tensor.__mro__[:-1]):
         members |= vars(kind)

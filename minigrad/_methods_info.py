@@ -11,7 +11,6 @@ from . import _dtype, storage
 from ._check import dim as check_dim
 from ._check import tensor
 from ._device import check_memory_format, contiguous_format, preserve_format
-from .engine import wrap
 from .kernels.layout import has_format, stride_of
 from .ops import convert, create, shape
 
@@ -181,22 +180,6 @@ class InfoMethods:
         return self
 
     # ---- copies, and the way to other libraries
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support "
-                               "the deepcopy protocol: this one is the result of "
-                               f"{self.grad_fn.name()}; copy x.detach(), or use clone()")
-        if id(self) not in memo:
-            made = memo[id(self)] = _rebuild(type(self), self._data.copy(order="K"),
-                                             self.requires_grad, {})
-            if self.grad is not None:
-                made.grad = self.grad.__deepcopy__(memo)
-            made.__dict__.update(_kept(self))
-        return memo[id(self)]
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._data, self.requires_grad, _kept(self))
-
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return create.from_numpy(np.asarray(array))
 
@@ -255,18 +238,3 @@ class InfoMethods:
     def cpu(self) -> Any:
         """Return the tensor itself: it is on the CPU."""
         return self
-
-
-def _kept(tensor: Any) -> dict[str, Any]:
-    """Return the attributes that a user set, and whether a subclass is a parameter."""
-    return {k: v for k, v in vars(tensor).items() if k[0] != "_" or k == "_is_param"}
-
-
-def _rebuild(kind: type, array: Any, requires_grad: bool, kept: dict[str, Any]) -> Any:
-    """Make a tensor again from what pickle or deepcopy kept."""
-    made = wrap(array, None)
-    if requires_grad:
-        made.requires_grad_()
-    made.__class__ = kind
-    vars(made).update(kept)
-    return made

@@ -22,6 +22,8 @@ class Subclasses:
     _data: ndarray
     requires_grad: Any
     grad_fn: Any
+    grad: Any
+    is_leaf: Any
     item: Any
     _shown_as: str  # what stands before the values; without it, the class's own name
     _is_param = False
@@ -57,9 +59,7 @@ class Subclasses:
 
         TypeError for a class that is none.
         """
-        made: Any = alias(self)
-        made.__class__ = _checked(cls)
-        return made
+        return recast(alias(self), _checked(cls))
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         own = vars(type(self)).get("_shown_as")
@@ -74,12 +74,29 @@ class Subclasses:
             return object.__format__(self, spec)
         return format(self.item(), spec)
 
+    # ---- copies
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support "
+                               "the deepcopy protocol: this one is the result of "
+                               f"{self.grad_fn.name()}; copy x.detach(), or use clone()")
+        if id(self) not in memo:
+            made = memo[id(self)] = rebuild(type(self), self._data.copy(order="K"),
+                                             self.requires_grad, {})
+            if self.grad is not None:
+                made.grad = self.grad.__deepcopy__(memo)
+            made.__dict__.update(_kept(self))
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return rebuild, (type(self), self._data, self.requires_grad, _kept(self))
+
+    # ---- made of other tensors
     @staticmethod
     def _make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
         """Return the memory of `data` as a leaf of a subclass."""
-        made = wrap(data._data, None)
+        made = recast(wrap(data._data, None), _checked(cls))
         made._storage = storage_of(data)
-        made.__class__ = _checked(cls)
         return made.requires_grad_() if require_grad else made
 
     @staticmethod
@@ -88,6 +105,32 @@ class Subclasses:
         raise TypeError(
             f"{_checked(cls).__name__} must define __torch_dispatch__, which minigrad does not "
             f"support: keep the inner tensor in an object of your own with __torch_function__")
+
+
+def _kept(tensor: Any) -> dict[str, Any]:
+    """Return the attributes that a user set, and whether a subclass is a parameter."""
+    return {k: v for k, v in vars(tensor).items() if k[0] != "_" or k == "_is_param"}
+
+
+def rebuild(kind: type, array: Any, requires_grad: bool, kept: dict[str, Any]) -> Any:
+    """Make a tensor again from what pickle or deepcopy kept."""
+    made = recast(wrap(array, None), kind)
+    if requires_grad:
+        with _dispatch.DisableTorchFunctionSubclass():
+            made.requires_grad_()
+    vars(made).update(kept)
+    return made
+
+
+def recast(made: Any, cls: Any) -> Any:
+    """Turn a tensor that nobody else holds into an instance of a subclass."""
+    try:
+        made.__class__ = cls
+    except TypeError:  # a class with __slots__: other objects
+        state = vars(made)
+        made = object.__new__(cls)
+        vars(made).update(state)
+    return made
 
 
 def _checked(cls: Any) -> Any:

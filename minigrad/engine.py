@@ -158,7 +158,7 @@ def apply(op: Op, args: Sequence[Any]) -> Any:
         storage = storage_of(out)
         node.versions.append(("y", storage, storage.count))
     if op.also:
-        more = [result(op, args, a, None) for a in aux[: len(op.also)]]
+        more = [result(op, args, np.asarray(a), None) for a in aux[: len(op.also)]]
         note_saved(node, op.also, more)
         return (out, *more)
     return out

@@ -191,6 +191,66 @@ def overridden_methods(torch):
                  x.size_of_rows, x.add(1))
 
 
+def special_classes(torch):
+    """Slots, mixins, metaclasses, properties, and a Function of the user's."""
+    class Slots(torch.Tensor):
+        __slots__ = ("unit",)
+
+    class Mixin:
+        def hello(self):
+            return f"{self.dim()} dimensions"
+
+    class Mixed(Mixin, torch.Tensor):
+        pass
+
+    class Flagged(type(torch.Tensor)):
+        def __instancecheck__(cls, instance):
+            return isinstance(instance, torch.Tensor) and getattr(instance, "flag", False)
+
+    class Meta(torch.Tensor, metaclass=Flagged):
+        pass
+
+    class Shifted(torch.Tensor):
+        @classmethod
+        def build(cls, n):
+            return torch.zeros(n).as_subclass(cls)
+
+        @property
+        def twice(self):
+            return tuple(2 * n for n in self.shape)
+
+        def __getitem__(self, key):
+            return super().__getitem__(key) + 100
+
+        def __len__(self):
+            return 42
+
+        def __repr__(self, **options):
+            return "shifted"
+
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    slots = torch.ones(1).as_subclass(Slots)
+    slots.unit = "m"
+    mixed = torch.ones(2, requires_grad=True).as_subclass(Mixed)
+    shifted = Shifted.build(2)
+    applied = Double.apply(mixed)
+    flag = torch.ones(1)
+    flag.flag = True
+    return [kinds(slots + 1, pickle.loads(pickle.dumps(torch.ones(1)))), slots.unit,
+            (mixed + 1).hello(), type(applied).__name__, isinstance(flag, Meta),
+            isinstance(torch.ones(1), Meta), shifted.twice, shifted[0].tolist(), len(shifted),
+            repr(shifted), str(shifted), f"{shifted}", [t.tolist() for t in shifted],
+            type(Double.apply(torch.nn.Parameter(torch.ones(1)))).__name__]
+
+
 def printing(torch):
     class LongerName(torch.Tensor):
         pass
@@ -230,4 +290,5 @@ def parameters(torch):
 
 PROGRAMS = {function.__name__: function for function in (
     classes_survive, in_place, gradients, mixed_classes, constructors, overridden_methods, printing,
+    special_classes,
     parameters)}

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import engine, views
+from .._dispatch import disabled
+from .._subclasses import recast
 from ..engine import Leaf, Node, Pick, wrap
 from ..modes import state, without_grad
 from ..nodes import edge
@@ -345,7 +347,10 @@ def _tie(node: FunctionNode, ctx: FunctionCtx, tensors: list[Any], outputs: list
         if id(out) in dirty:
             continue
         if any(out is t for t in tensors) or out._base is not None:
-            outputs[place] = alias = wrap(out._data, None)
+            alias = wrap(out._data, None)
+            if type(out).__torch_function__ is not disabled:  # a Parameter comes out as a tensor
+                alias = recast(alias, type(out))
+            outputs[place] = alias
             alias._storage = storage_of(out)
             alias._frozen = (f"it is an output of the custom Function {node.function.__name__}, "
                              f"whose backward in-place writes would override; clone() the output")

@@ -66,8 +66,9 @@ class Convert(Tree):
 
         def convert(t: Tensor) -> Tensor:
             dtype = target if t.is_floating_point() else None
-            found: Tensor = t.to(dtype=dtype, memory_format=asked if t.dim() in (4, 5) else None)
-            return found
+            if asked is None or t.dim() not in (4, 5):  # lazy parameters have no dim() yet
+                return t.to(dtype=dtype)  # type: ignore[no-any-return]
+            return t.to(dtype=dtype, memory_format=asked)  # type: ignore[no-any-return]
 
         return self._apply(convert)
 
