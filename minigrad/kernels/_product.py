@@ -1,21 +1,28 @@
-"""Matrix products cut into tiles, where the BLAS at hand multiplies small matrices faster.
+"""Matrix products, cut where that is faster: into tiles, and into parts for several threads.
 
 OpenBLAS packs its operands before it multiplies. With AVX-512 it also has kernels that do not
 pack, for products of at most 100**3 multiplications; they reach 100-115 GFLOP/s where the general
 ones reach 55-95 on the flat matrices of a convolution (32-128 rows, 100-1000 columns). So on those
-processors a large product is cut into tiles just small enough. On others nothing is cut, as tiles
-of 64 columns cost 5-10 % there. Sums over the inner index are never cut.
+processors `multiply` cuts a large product into tiles just small enough. On others nothing is cut,
+as tiles of 64 columns cost 5-10 % there. Sums over the inner index are never cut.
+
+OpenBLAS's own threads wait in a busy loop for some 25 ms after each product. Meanwhile they hold
+the processors that the workers of `_threads` are to run on, and all that follows takes up to twice
+as long. So no product here uses them: `matrix_product` gives parts of a large one to the workers.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from minigrad.kernels._threads import blas_core
+from minigrad.kernels._threads import blas_core, one_blas_thread, run
 
 VOLUME = 1_000_000  # multiplications of a tile
+ALONE = 262_144  # multiplications up to which OpenBLAS takes one thread anyway
+PARTED = 8_000_000  # multiplications from which several threads pay
 AREA = 1024  # rows * columns of a tile where the second operand is transposed
 tiling = blas_core() in {"SkylakeX", "Cooperlake", "SapphireRapids"}  # tests switch it
 
@@ -57,3 +64,55 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
             np.matmul(a, b, out=out.swapaxes(-3, -2))
             return
     np.matmul(a, b, out=out)
+
+
+def matrix_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a @ b, two matrices of one dtype.
+
+    >>> matrix_product(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+    array([[11.]])
+    """
+    rows, inner = a.shape
+    columns = b.shape[1]
+    work = rows * inner * columns
+    if work <= ALONE:
+        return a.dot(b)
+    if work < PARTED:
+        return one_blas_thread(a.dot, b)
+    y = np.empty((rows, columns), a.dtype)
+    count = min(8, 2 * (work // PARTED))
+    length = max(rows, columns)
+    step = -(-length // (16 * count)) * 16  # whole cache lines
+
+    def part(index: int) -> None:
+        where = slice(index * step, (index + 1) * step)
+        if columns >= rows:
+            np.matmul(a, b[:, where], out=y[:, where])
+        else:
+            np.matmul(a[where], b, out=y[where])
+
+    one_blas_thread(run, part, -(-length // step))
+    return y
+
+
+def many_products(a: np.ndarray, b: np.ndarray) -> Any:
+    """Return np.matmul(a, b), on the threads where there are many large matrices.
+
+    >>> many_products(np.ones((2, 1, 3)), np.ones((2, 3, 1)))[:, 0, 0]
+    array([3., 3.])
+    """
+    if a.ndim < 3 or a.shape[:-2] != b.shape[:-2]:
+        return one_blas_thread(np.matmul, a, b) if a.size * b.size > ALONE else np.matmul(a, b)
+    each = a.shape[-2] * a.shape[-1] * b.shape[-1]
+    count = len(a)
+    if each * (a.size // max(1, a.shape[-2] * a.shape[-1])) < PARTED or count == 1:
+        return one_blas_thread(np.matmul, a, b) if each > ALONE else np.matmul(a, b)
+    y = np.empty((*a.shape[:-1], b.shape[-1]), np.result_type(a, b))
+    parts = min(count, 8)
+
+    def part(index: int) -> None:
+        where = slice(index * count // parts, (index + 1) * count // parts)
+        np.matmul(a[where], b[where], out=y[where])
+
+    one_blas_thread(run, part, parts)
+    return y

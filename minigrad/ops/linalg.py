@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import apply, op
+from ..kernels._product import many_products, matrix_product
 from ..kernels.softmax import ones
 from .shape import reshape, transpose
 
@@ -31,12 +32,12 @@ def product(a: ndarray, b: ndarray) -> ndarray:
         return product(a.astype(np.float32), b.astype(np.float32)).astype(a.dtype)
     if b.ndim <= 2:
         if a.ndim <= 2:
-            y = a.dot(b)
+            y = matrix_product(a, b) if a.ndim == b.ndim == 2 else a.dot(b)
             return y if type(y) is ndarray else np.asarray(y)
         if a.shape[-1] and b.ndim == 2:  # one large product instead of many small ones
-            y = a.reshape(-1, a.shape[-1]).dot(b)
+            y = matrix_product(a.reshape(-1, a.shape[-1]), b)
             return y.reshape(*a.shape[:-1], b.shape[1])
-    return np.matmul(a, b)
+    return many_products(a, b)
 
 
 def _times(a: Any, b: Any) -> Any:
@@ -228,14 +229,14 @@ def _matrix(x: ndarray) -> ndarray:
 
 def _linear_input(g: Any, weight: Any) -> Any:
     if _plain(g):
-        dx = _matrix(g).dot(weight)
+        dx = matrix_product(_matrix(g), weight)
         return dx if g.ndim == 2 else dx.reshape(*g.shape[:-1], weight.shape[1])
     return _times(g, weight)
 
 
 def _linear_weight(g: Any, input: Any) -> Any:
     if _plain(g) and _plain(input):
-        return _matrix(g).T.dot(_matrix(input))
+        return matrix_product(_matrix(g).T, _matrix(input))
     return _times(_mT(_rows(g)), _rows(input)) if input.ndim > 1 else _column(g) * input
 
 
@@ -245,7 +246,7 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
     rows = _plain(input)
-    y = _matrix(input).dot(weight.T) if rows else product(input, weight.T)
+    y = matrix_product(_matrix(input), weight.T) if rows else product(input, weight.T)
     if bias is not None:
         if bias.dtype is not y.dtype:
             check_same("linear", y, bias)

@@ -1,0 +1,88 @@
+"""Matrix products that are cut into tiles or into parts for the threads."""
+
+import numpy as np
+import pytest
+
+from minigrad.kernels import _product, _threads
+from minigrad.kernels._product import many_products, matrix_product
+
+# below and above the sizes at which a product is cut; tall, wide and thin ones
+SHAPES = [(3, 4, 5), (0, 3, 4), (3, 0, 4), (1, 70_000, 4), (130, 129, 131), (17, 700, 1000),
+          (1000, 700, 17), (300, 200, 333), (2, 3, 2_000_000)]
+BATCHES = [(3, 4, 5, 6), (5, 100, 90, 80), (11, 200, 70, 100), (1, 300, 300, 300), (2, 0, 3, 4)]
+
+
+@pytest.fixture
+def threads():
+    """Restore the number of threads."""
+    before = _threads.get_num_threads()
+    yield _threads.set_num_threads
+    _threads.set_num_threads(before)
+
+
+def integers(*shape, dtype=np.float64):
+    """Return small integers: every sum is exact, so results must be equal."""
+    return np.random.default_rng(len(shape)).integers(-4, 5, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("turned", [(), (0,), (1,), (0, 1)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_product_of_two_matrices(shape, turned):
+    rows, inner, columns = shape
+    a = integers(inner, rows).T if 0 in turned else integers(rows, inner)
+    b = integers(columns, inner).T if 1 in turned else integers(inner, columns)
+    got = matrix_product(a, b)
+    np.testing.assert_array_equal(got, a @ b, strict=True)
+    assert got.flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_dtypes(dtype):
+    a, b = integers(300, 200, dtype=dtype), integers(200, 333, dtype=dtype)
+    np.testing.assert_array_equal(matrix_product(a, b), a @ b, strict=True)
+
+
+@pytest.mark.parametrize("shape", BATCHES)
+def test_products_of_many_matrices(shape):
+    count, rows, inner, columns = shape
+    a, b = integers(count, rows, inner), integers(count, columns, inner).swapaxes(1, 2)
+    np.testing.assert_array_equal(many_products(a, b), a @ b, strict=True)
+    np.testing.assert_array_equal(many_products(a[0], b), a[0] @ b, strict=True)
+    np.testing.assert_array_equal(many_products(a, b[:1]), a @ b[:1], strict=True)
+
+
+def test_bits_do_not_depend_on_the_number_of_threads(threads):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 400, 400), np.float32)
+    many = rng.standard_normal((9, 150, 150), np.float32)
+    threads(1)
+    wants = matrix_product(a, b), many_products(many, many)
+    for count in (2, 3, 5):
+        threads(count)
+        np.testing.assert_array_equal(matrix_product(a, b), wants[0])
+        np.testing.assert_array_equal(many_products(many, many), wants[1])
+
+
+@pytest.mark.parametrize("size", [3, 100, 400])
+def test_shapes_that_do_not_fit(size):
+    with pytest.raises(ValueError):
+        matrix_product(np.ones((size, size)), np.ones((size + 1, size)))
+    with pytest.raises(ValueError):
+        many_products(np.ones((2, size, size)), np.ones((2, size + 1, size)))
+
+
+@pytest.mark.skipif(_threads._openblas is None, reason="BLAS is not OpenBLAS")
+def test_blas_takes_one_thread_in_large_products(threads, monkeypatch):
+    threads(2)
+    seen = []
+    real = np.matmul
+
+    def spy(*args, **kwargs):
+        seen.append(_threads._openblas.get_num_threads())
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(_product.np, "matmul", spy)
+    matrix_product(np.ones((300, 200)), np.ones((200, 333)))
+    many_products(np.ones((11, 200, 70)), np.ones((11, 70, 100)))
+    assert len(seen) > 2 and set(seen) == {1}
+    assert _threads._openblas.get_num_threads() == 2
