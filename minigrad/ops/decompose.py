@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, return_types
-from .._dtype import dtype_of
+from .._dtype import bool_, dtype_of
 from ..engine import op
 from ..outputs import into
 from ._operands import underived, with_out
@@ -118,7 +118,8 @@ def matrix_power(input: Any, n: int) -> Any:
     if n < 0:
         input, n = inv(input), -n
     if n == 0:
-        return eye(input.shape[-1], dtype=input.dtype).expand(input.shape).clone()
+        one = eye(input.shape[-1], dtype=input.dtype).expand(input.shape)
+        return where(eye(1, dtype=bool_).reshape(()), one, input)  # in the graph, with gradient 0
     if n == 1:
         return input.clone()
     result = None

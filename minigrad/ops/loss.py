@@ -43,7 +43,7 @@ def _total(losses: ndarray, reduction: str) -> Any:
 
 def _each(g: Any, shape: tuple[int, ...], reduction: str, times: float = 1) -> Any:
     """Return the gradient of one element's loss, times a factor."""
-    return g * (times / math.prod(shape) if reduction == "mean" else times)
+    return g * (times / max(math.prod(shape), 1) if reduction == "mean" else times)
 
 
 def _same_size(where: str, input: Any, target: Any) -> tuple[Any, Any]:

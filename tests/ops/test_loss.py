@@ -176,3 +176,14 @@ def test_kl_div():
         F.kl_div(X, T, reduction="sum")
     with pytest.raises(ValueError, match="reduction"):
         F.kl_div(X, p, reduction="median")
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss",
+                                  "binary_cross_entropy", "binary_cross_entropy_with_logits"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_mean_of_no_losses_is_nan_and_has_empty_gradients(name, create_graph):
+    x = torch.zeros(0, 3, requires_grad=True)
+    y = getattr(F, name)(x, torch.zeros(0, 3))
+    assert y.isnan()
+    (g,) = torch.autograd.grad(y, x, create_graph=create_graph)
+    assert g.shape == (0, 3)
