@@ -18,7 +18,7 @@ from .calls import Calls, above
 from .graph import Graph
 from .parts import Edge, Module, Node, Saved, Stats
 from .values import dtype_name, stats_of
-from .watch import QUIET, Event, Link, Source
+from .watch import DETAILED, QUIET, Event, Link, Source
 from .where import Place, rules_of, shown
 
 
@@ -35,6 +35,7 @@ class Assembler:
         self.edges: list[Edge] = []
         self.ids: dict[int, str] = {}  # of events and sources
         self.memory: dict[int, tuple[Any, int]] = {}
+        self.told = 0  # auxiliary results whose numbers are kept
         self.lines: dict[Place, tuple[str, str]] = {}
         self.events = _useful(events)
 
@@ -120,7 +121,7 @@ class Assembler:
         return made
 
     def numbers_of(self, array: Any) -> Stats | None:
-        return stats_of(array, len(self.nodes) < 3000) if self.numbers else None
+        return stats_of(array, len(self.nodes) < DETAILED) if self.numbers else None
 
     def gradient(self, node: Any) -> Stats | None:
         """Return what is known of the gradient at a node of the tape."""
@@ -178,12 +179,20 @@ class Assembler:
                 return self.place(source, user)
         return self.ids[id(source)]
 
-    def noted(self, tape: Any) -> list[tuple[str, tuple[int, ...], str, int, int]]:
+    def noted(self, tape: Any) -> list[tuple[Any, ...]]:
         """Return what a node of the tape keeps, before backward frees it."""
         if tape.saved is None:
             return []
-        return [(name, a.shape, dtype_name(a.dtype), a.nbytes, self.number_of(a))
+        own = tape.op.aux if tape.plan is not None and self.numbers else ()
+        return [(name, a.shape, dtype_name(a.dtype), a.nbytes, self.number_of(a),
+                 self.aside(a) if name.partition(".")[0].partition("[")[0] in own else None)
                 for name, a in saved_arrays(tape)]
+
+    def aside(self, array: Any) -> Stats | None:
+        """Return the numbers of an auxiliary result of one of the first ops."""
+        self.told += 1
+        found = stats_of(array) if self.told < DETAILED else None
+        return found and replace(found, dead=None)
 
     @staticmethod
     def saved(kept: list[Any], made: str, links: list[Link], sources: list[str],
@@ -192,8 +201,8 @@ class Assembler:
         names = {"y": made}
         for link, source in zip(links, sources, strict=True):
             names.setdefault(link.name, source)
-        return tuple([Saved(name, shape, dtype, size, names.get(name, ""), memory)
-                      for name, shape, dtype, size, memory in kept])
+        return tuple([Saved(name, shape, dtype, size, names.get(name, ""), memory, stats)
+                      for name, shape, dtype, size, memory, stats in kept])
 
     def number_of(self, array: Any) -> int:
         """Return the number of a block of memory."""

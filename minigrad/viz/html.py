@@ -64,6 +64,8 @@ def _spare(data: dict[str, Any]) -> None:
     for node in data["nodes"]:
         for name in ("stats", "grad"):
             node.get(name, {}).pop("picture", None)
+        for kept in node.get("saved", ()):
+            kept.get("stats", {}).pop("picture", None)
     data["notes"].append(f"More than {PICTURES:,} nodes: heat maps of large values are left out.")
 
 

@@ -41,6 +41,7 @@ class Saved:
     bytes: int
     of: str = ""  # the node whose value it is; "" for an auxiliary result of the op
     memory: int = -1  # values with the same number share their memory
+    stats: Stats | None = None  # of an auxiliary result, which no node shows
 
 
 @dataclass(frozen=True, slots=True)

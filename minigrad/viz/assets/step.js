@@ -212,7 +212,7 @@ function usedValues(app, node) {
     else if (inputs.has(name)) {
       found.push(named(app, name, app.model.nodes.get(inputs.get(name).source)));
     } else if (options.has(name)) found.push(plainFact(name, options.get(name)));
-    else if (saved.has(name)) found.push(plainFact(name, keptAlone(saved.get(name))));
+    else if (saved.has(name)) found.push(keptAlone(name, saved.get(name)));
     else if (name.endsWith("_shape") && inputs.has(name.slice(0, -6))) {
       found.push(plainFact(name, shapeText(inputs.get(name.slice(0, -6)).shape)));
     }
@@ -220,8 +220,11 @@ function usedValues(app, node) {
   return found;
 }
 
-function keptAlone(value) {
-  return `${shapeText(value.shape, value.dtype)}, computed in forward and kept`;
+function keptAlone(name, value) {
+  const words = `${shapeText(value.shape, value.dtype)}, computed in forward and kept`;
+  if (!value.stats) return plainFact(name, words);
+  return h("details", { open: value.stats.values ? "" : null },
+    h("summary", {}, h("code", {}, name), ` = ${words}`), numbers(value.stats, value.shape));
 }
 
 function plainFact(name, words) {
