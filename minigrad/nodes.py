@@ -119,6 +119,9 @@ class GradFn:
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"cannot pickle '{self.name()}' object: a graph lives in one process only")
+
 
 def _register(hooks: dict[int, Any], fn: Any) -> Any:
     from .autograd.graph import RemovableHandle
