@@ -22,7 +22,8 @@ from minigrad.kernels._threads import blas_core, one_blas_thread, run
 
 VOLUME = 1_000_000  # multiplications of a tile
 ALONE = 262_144  # multiplications up to which OpenBLAS takes one thread anyway
-PARTED = 8_000_000  # multiplications from which several threads pay
+PARTED = 12_000_000  # multiplications from which a second thread pays
+LEAD = 2_000_000  # multiplications in the time (40 us) that a worker takes to wake up
 AREA = 1024  # rows * columns of a tile where the second operand is transposed
 tiling = blas_core() in {"SkylakeX", "Cooperlake", "SapphireRapids"}  # tests switch it
 
@@ -80,19 +81,25 @@ def matrix_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if work < PARTED:
         return one_blas_thread(a.dot, b)
     y = np.empty((rows, columns), a.dtype)
-    count = min(8, 2 * (work // PARTED))
-    length = max(rows, columns)
-    step = -(-length // (16 * count)) * 16  # whole cache lines
+    cuts = _cuts(max(rows, columns), work)
 
     def part(index: int) -> None:
-        where = slice(index * step, (index + 1) * step)
+        where = slice(cuts[index], cuts[index + 1])
         if columns >= rows:
             np.matmul(a, b[:, where], out=y[:, where])
         else:
             np.matmul(a[where], b, out=y[where])
 
-    one_blas_thread(run, part, -(-length // step))
+    one_blas_thread(run, part, len(cuts) - 1)
     return y
+
+
+def _cuts(length: int, work: int) -> list[int]:
+    """Return the ends of two parts, a larger one to begin with, or of eight for a long product."""
+    if work > 32 * LEAD:
+        return [i * length // 128 * 16 for i in range(8)] + [length]
+    first = length * (work + LEAD) // (2 * work)
+    return [0, min(length, -(-first // 16) * 16), length]
 
 
 def many_products(a: np.ndarray, b: np.ndarray) -> Any:
