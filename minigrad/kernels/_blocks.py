@@ -7,16 +7,19 @@ large, and a second thread is asked only for arrays of several blocks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from minigrad._quiet import hush, unhush
+from minigrad._quiet import quietly, quietly_by_rows
 from minigrad.kernels._threads import get_num_threads, one_blas_thread, run
 
 BLOCK = 1 << 18  # elements: smaller blocks spend more time between the calls than within them
 CACHED = 1 << 16  # elements: four such arrays of float32 stay in the second-level cache
+LONG = 256  # elements: rows for which `quietly_by_rows` pays
 _SEVERAL = 3  # blocks: fewer are not worth waking a thread
+ROWS = 1 << 19  # elements: operations on fewer are too short to share the interpreter lock
 _ALONE = 8192  # elements: OpenBLAS itself takes one thread only
 _LARGE = 1 << 20  # elements: from here on two threads write a product faster than one
 
@@ -26,19 +29,11 @@ def each_block(work: Callable[[int], None], count: int, size: int) -> None:
 
     BLAS takes one thread meanwhile. Infinities and NaNs are results, not warnings.
     """
-
-    def quiet(index: int) -> None:
-        loud = hush()
-        try:
-            work(index)
-        finally:
-            unhush(loud)
-
     if size <= _ALONE:
         for index in range(count):
-            quiet(index)
+            quietly(work, index)
         return
-    one_blas_thread(run, quiet, count)
+    one_blas_thread(run, partial(quietly, work), count)
 
 
 def apply_in_blocks(function: Callable[..., None], *arrays: np.ndarray, size: int = CACHED) -> None:
@@ -46,22 +41,42 @@ def apply_in_blocks(function: Callable[..., None], *arrays: np.ndarray, size: in
 
     Infinities and NaNs are results, not warnings.
     """
-    length = len(arrays[0])
 
     def work(index: int) -> None:
         part = slice(index * size, (index + 1) * size)
-        loud = hush()
-        try:
-            function(*[array[part] for array in arrays])
-        finally:
-            unhush(loud)
+        quietly(function, *[array[part] for array in arrays])
 
-    count = -(-length // size)
+    _each(work, -(-len(arrays[0]) // size))
+
+
+def _each(work: Callable[[int], None], count: int) -> None:
     if count >= _SEVERAL:
         run(work, count)
+        return
+    for index in range(count):
+        work(index)
+
+
+def in_rows(work: Callable[[slice], None], rows: int, length: int, blas: bool = False) -> None:
+    """Call work(slice) for blocks of rows of `length` elements, on the threads if there are many.
+
+    `blas`: work multiplies matrices; BLAS takes one thread meanwhile. Infinities and NaNs are
+    results, not warnings. For rows of LONG elements on, `work` runs `quietly_by_rows` and must not
+    cast.
+    """
+    quiet = quietly_by_rows if length >= LONG else quietly
+    size = rows * length
+    if size > ROWS:
+        step = max(1, ROWS // length)
+        one_blas_thread(
+            run,
+            lambda index: quiet(work, slice(index * step, min(rows, (index + 1) * step))),
+            -(-rows // step),
+        )
+    elif blas and size > _ALONE:
+        one_blas_thread(quiet, work, slice(0, rows))
     else:
-        for index in range(count):
-            work(index)
+        quiet(work, slice(0, rows))
 
 
 def product(a: np.ndarray, b: np.ndarray) -> Any:
@@ -76,11 +91,7 @@ def product(a: np.ndarray, b: np.ndarray) -> Any:
 
     def work(index: int) -> None:
         part = slice(index * step, (index + 1) * step)
-        loud = hush()
-        try:
-            np.multiply(flat[0][part], flat[1][part], out=flat[2][part])
-        finally:
-            unhush(loud)
+        quietly(np.multiply, flat[0][part], flat[1][part], flat[2][part])
 
     run(work, threads)
     return y

@@ -1,7 +1,7 @@
 """Sums, means and variances of float arrays, fast and robust.
 
 Float32 products are summed by BLAS over pieces of PIECE elements and the pieces in float64. The
-variance is E[x^2] - E[x]^2 where that loses less than two bits; elsewhere the sums are taken
+variance is E[x^2] - E[x]^2 where that loses less than three bits; elsewhere the sums are taken
 again about a shift close to the mean, and where even these overflow or underflow, in float64.
 Float64 values beyond 1e153, whose squares overflow, have an infinite variance.
 """
@@ -13,29 +13,35 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.kernels._threads import scratch
+from minigrad._quiet import quietly
+from minigrad.kernels._blocks import in_rows
 
 PIECE = 1024  # elements: BLAS sums this many in several float32 accumulators
+NEAR = 4.0  # x is taken as it is up to this square of mean / standard deviation
 _ONES = {np.dtype(kind): np.ones(PIECE, kind) for kind in ("f4", "f8")}
+_ALONE = 8192  # elements: OpenBLAS itself takes one thread only
 _TINY = 1e-30  # smaller squares lose digits in float32
+_SAFE_EPS = 1e-20  # next to a larger eps the digits of such squares do not matter
 
-Combine = Callable[[np.ndarray], np.ndarray]  # sums of rows (N, C) -> sums of groups
+Array = np.ndarray
+Combine = Callable[[Array], Array]  # sums of rows (R,) -> sums of groups
 
 
 class Moments(NamedTuple):
-    """Statistics of groups in float64.
+    """Statistics of groups in float64: mean, biased variance and 1 / sqrt(var + eps).
 
-    With a `shift` (N or 1, C) x is to be replaced by x - shift before all else, and the mean of
-    the difference is `rest`, which knows digits that `mean` = shift + rest has lost.
+    `x` is what to normalise, the rows themselves or their differences from a shift, whose mean is
+    `rest`: it knows digits that `mean` = shift + rest has lost.
     """
 
-    mean: np.ndarray
-    var: np.ndarray  # biased
-    rest: np.ndarray
-    shift: np.ndarray | None = None
+    mean: Array
+    var: Array
+    invstd: Array
+    rest: Array
+    x: Array
 
 
-def dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def dots(a: Array, b: Array) -> Array:
     """Return the dot products of the last axes (..., L) as float64 (...)."""
     length = a.shape[-1]
     if length == 1:
@@ -52,17 +58,7 @@ def dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return total
 
 
-def fine_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return `dots`, of float32 also where the products are subnormal and have lost digits."""
-    total = dots(a, b)
-    if a.dtype == np.float64 or not total.size or abs(total.item(0)) > _TINY:  # the quick check
-        return total
-    if (np.abs(total) > _TINY).any():
-        return total
-    return dots(a.astype(np.float64), b.astype(np.float64))
-
-
-def sums(a: np.ndarray) -> np.ndarray:
+def sums(a: Array) -> Array:
     """Return the sums over the last axis (..., L) as float64 (...)."""
     length = a.shape[-1]
     if length == 1:
@@ -77,7 +73,7 @@ def sums(a: np.ndarray) -> np.ndarray:
     return total
 
 
-def _times(a: np.ndarray, ones: np.ndarray) -> np.ndarray:
+def _times(a: Array, ones: Array) -> Array:
     """Return a @ ones, of small arrays as one product where `matmul` makes one for each a[i].
 
     Large arrays keep `matmul`: one product there made a residual net's step 40 % slower (measured).
@@ -87,44 +83,92 @@ def _times(a: np.ndarray, ones: np.ndarray) -> np.ndarray:
     return (a.reshape(-1, a.shape[-1]) @ ones).reshape(a.shape[:-1])
 
 
-def moments(x: np.ndarray, combine: Combine, spread: Combine, count: int, eps: float) -> Moments:
-    """Return mean and biased variance of groups of the rows of x (N, C, L).
+def row_sums(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return the sums of a and of a * b over contiguous rows (R, L), float64 (R,), in blocks."""
+    if a.size <= _ALONE:
+        return sums(a), dots(a, b)
+    total, product = np.empty((2, len(a)))
 
-    `combine` adds sums of rows (N, C) to sums of groups, `spread` gives every row the statistic of
-    its group (N or 1, C). `count` is the size of a group; variances far below `eps` need no digits.
+    def work(rows: slice) -> None:
+        part = a[rows]
+        total[rows] = sums(part)
+        product[rows] = dots(part, b[rows])
+
+    in_rows(work, *a.shape, blas=True)
+    return total, product
+
+
+def fine_row_sums(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return `row_sums`, of float32 also where products are subnormal and have lost digits."""
+    total, product = row_sums(a, b)
+    if a.dtype == np.float64 or not product.size or abs(product.item(0)) > _TINY:
+        return total, product  # the quick check
+    if (np.abs(product) > _TINY).any():
+        return total, product
+    return total, dots(a.astype(np.float64), b.astype(np.float64))
+
+
+def moments(x: Array, combine: Combine, spread: Combine, count: int, eps: float) -> Moments:
+    """Return the statistics of groups of the contiguous rows x (R, L).
+
+    `combine` adds sums of rows (R,) to sums of groups, `spread` gives every row the statistic of
+    its group. `count` is the size of a group; variances far below `eps` need no digits.
     """
-    square = combine(dots(x, x)) / count
-    mean = combine(sums(x)) / count
-    excess = mean * mean
-    var = square - excess
-    excess *= 0.25
-    excess -= var  # to be negative
-    if largest(excess) < -_TINY and largest(square) < np.inf:
-        return Moments(mean, var, mean)
-    usual = (excess < 0) & (square > _TINY) & (square < np.inf)
-    if (usual | (square < eps * 1e-9)).all():
-        return Moments(mean, np.maximum(var, 0), mean)
+    return quietly(_moments, x, combine, spread, count, eps)
+
+
+def _moments(x: Array, combine: Combine, spread: Combine, count: int, eps: float) -> Moments:
+    mean, square = row_sums(x, x)
+    mean, square = combine(mean), combine(square)
+    mean /= count
+    square /= count
+    var = square - mean * mean
+    invstd = inverse_root(var, eps)
+    ratio = square * invstd  # (var + mean^2) / (var + eps); NaN where squares overflow
+    ratio *= invstd
+    if largest(ratio) <= 1 + NEAR and (eps > _SAFE_EPS or smallest(square) > _TINY):
+        return Moments(mean, var, invstd, mean, x)
+    return _careful_moments(x, combine, spread, count, eps, mean)
+
+
+def _careful_moments(
+    x: Array, combine: Combine, spread: Combine, count: int, eps: float, mean: Array
+) -> Moments:
     if not np.isfinite(mean).all():
         mean = combine((x.astype(np.float64) / count).sum(-1))
     nearby = mean.astype(x.dtype)
-    shift = spread(nearby)
-    centred = np.subtract(x, shift[..., None], out=scratch("centred", x.shape, x.dtype))
+    shift = spread(nearby)[:, None]
+    centred = x - shift
     square = combine(dots(centred, centred)) / count
     if x.dtype != np.float64 and not ((square > _TINY) & np.isfinite(square)).all():
-        centred = x.astype(np.float64) - shift[..., None]
-        square = combine(dots(centred, centred)) / count
-    rest = combine(sums(centred)) / count
+        double = x.astype(np.float64) - shift
+        square = combine(dots(double, double)) / count
+        rest = combine(sums(double)) / count
+    else:
+        rest = combine(sums(centred)) / count
     var = np.where(np.isinf(square), np.inf, np.maximum(square - rest * rest, 0))
-    return Moments(nearby + rest, var, rest, shift)
+    return Moments(nearby + rest, var, inverse_root(var, eps), rest, centred)
 
 
-def shift_for(mean: np.ndarray, invstd: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
-    """Return what to subtract from x before multiplying it, None where x may be taken as it is."""
+def inverse_root(var: Array, eps: float) -> Array:
+    """Return 1 / sqrt(var + eps)."""
+    root = var + eps
+    np.sqrt(root, out=root)
+    return np.divide(1, root, out=root)
+
+
+def near(mean: Array, invstd: Array, limit: float = NEAR) -> bool:
+    """Return whether x may be multiplied as it is, without subtracting its mean first."""
     ratio = mean * invstd
     ratio *= ratio
-    return None if largest(ratio) <= 1 else mean.astype(dtype)
+    return bool(largest(ratio) <= limit)
 
 
-def largest(values: np.ndarray) -> float:
+def largest(values: Array) -> float:
     """Return the largest value, NaN if there is one, -inf if there are no values."""
     return np.maximum.reduce(values, axis=None, initial=-np.inf)
+
+
+def smallest(values: Array) -> float:
+    """Return the smallest value, NaN if there is one, inf if there are no values."""
+    return np.minimum.reduce(values, axis=None, initial=np.inf)

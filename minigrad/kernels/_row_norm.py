@@ -1,58 +1,70 @@
-"""Layer and root-mean-square normalisation of the rows of a matrix, weights per column."""
+"""Layer and root-mean-square normalisation of the rows of a matrix, weights per column.
+
+With s = 1 / sqrt(var + eps) and averages E over a row of D elements,
+
+    y = (x s - mean s) w + b
+    dx = s (w g - E[w g] - xhat E[w g xhat]) = s w g - p x - q,
+    p = s^2 E[w g xhat],   q = s E[w g] - p mean,
+    E[w g] = g @ (w / D),   E[w g xhat] = s ((g x) @ (w / D) - mean E[w g])
+    dw = s @ (g x) - (mean s) @ g,   db = 1 @ g
+
+so xhat itself is never needed, and every sum is a product with a vector. Without a mean it is root
+mean square normalisation.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from minigrad.kernels._blocks import BLOCK, each_block
-from minigrad.kernels._moments import dots, moments, shift_for, sums
+from minigrad._quiet import quietly_by_rows
+from minigrad.kernels._blocks import in_rows
+from minigrad.kernels._moments import dots, inverse_root, largest, moments, near, smallest, sums
 from minigrad.kernels._threads import scratch
 
 Array = np.ndarray
 Needs = tuple[bool, bool, bool]
 
-_PIECE = 64  # rows
-_ONES = {np.dtype(kind): np.ones(_PIECE, kind) for kind in ("f4", "f8")}
+_PIECE = 64  # rows that BLAS adds up in float32
+_WIDE = 1024  # elements: shorter rows are multiplied by weights several at a time
+_STEEP = 1e-15  # the square of 1 / std is just a normal number in float32
+_TINY = 1e-30  # below, products of float32 may have lost digits
 
 
-def _blocks(rows: int, length: int) -> list[slice]:
-    step = max(1, BLOCK // max(1, length))
-    return [slice(r, r + step) for r in range(0, rows, step)]
-
-
-def _wide(x: Array) -> Array:
-    return x.astype(np.float32) if x.dtype == np.float16 else x
+def _contiguous(x: Array) -> Array:
+    return np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
 
 
 def _column(values: Array, dtype: np.dtype) -> Array:
     return values.astype(dtype)[:, None]
 
 
-def _target(out: Array, x: Array) -> Array:
-    """Return where to compute: `out` itself, or scratch memory in the dtype of x."""
-    return out if out.dtype == x.dtype else scratch("target", x.shape, x.dtype)
+class _Columns:
+    """One number per column, to combine with rows; short rows are taken several at a time."""
+
+    def __init__(self, values: Array, dtype: np.dtype, rows: int) -> None:
+        self.values = values.astype(dtype, copy=False)
+        times = max(1, _WIDE // len(values))
+        self.times = times if rows >= 2 * times else 1
+        if self.times > 1:
+            self.wide = np.empty((self.times, len(values)), dtype)
+            self.wide[...] = self.values
+            self.wide = self.wide.reshape(-1)
+
+    def apply(self, ufunc: np.ufunc, x: Array, out: Array) -> None:
+        """Write ufunc(x, values) to out; both are contiguous."""
+        times = self.times
+        if times == 1:
+            ufunc(x, self.values, out=out)
+            return
+        rows = len(x) - len(x) % times
+        wide = (rows // times, len(self.wide))
+        quietly_by_rows(ufunc, x[:rows].reshape(wide), self.wide, out[:rows].reshape(wide))
+        if rows < len(x):
+            ufunc(x[rows:], self.values, out=out[rows:])
 
 
-def _finish(out: Array, target: Array) -> None:
-    if target is not out:
-        out[...] = target
-
-
-def _column_sums(x: Array) -> Array:
-    """Return the sums of the columns, of _PIECE rows at a time in float32."""
-    rows, length = x.shape
-    ones = _ONES[x.dtype]
-    if rows <= _PIECE:
-        return ones[:rows] @ x
-    whole = rows - rows % _PIECE
-    total = (ones @ x[:whole].reshape(-1, _PIECE, length)).sum(0, dtype=np.float64)
-    if whole < rows:
-        total += ones[: rows - whole] @ x[whole:]
-    return total
-
-
-def _total(parts: Array, dtype: np.dtype) -> Array:
-    return (parts[0] if len(parts) == 1 else np.add.reduce(parts, 0)).astype(dtype)
+def _same(values: Array) -> Array:
+    return values
 
 
 def layer_norm(
@@ -62,36 +74,35 @@ def layer_norm(
 
     weight, bias: (D,) or None; the statistics are float64 (M,).
     """
-    y = np.empty(x.shape, x.dtype)
-    mean, invstd = np.empty(len(x)), np.empty(len(x))
-    blocks = _blocks(*x.shape)
-
-    def work(index: int) -> None:
-        block = blocks[index]
-        part = _wide(x[block])
-        found = moments(part[None], lambda s: s[0], lambda v: v[None], x.shape[1], eps)
-        s = 1 / np.sqrt(found.var + eps)
-        mean[block], invstd[block] = found.mean, s
-        result = y[block]
-        out = _target(result, part)
-        _normalised(part, found.mean, s, out, found.shift is not None)
-        if weight is not None:
-            out *= weight
-        if bias is not None:
-            out += bias
-        _finish(result, out)
-
-    each_block(work, len(blocks), x.size)
-    return y, mean, invstd
+    if not x.size:
+        return np.empty_like(x), np.zeros(len(x)), np.zeros(len(x))
+    found = moments(_contiguous(x), _same, _same, x.shape[1], eps)
+    offset = found.rest * found.invstd
+    y = _scaled(found.x, found.invstd, np.negative(offset, out=offset), weight, bias)
+    return y.astype(x.dtype, copy=False), found.mean, found.invstd
 
 
-def _normalised(x: Array, mean: Array, invstd: Array, out: Array, large: bool) -> Array:
-    """Write (x - mean) * invstd, to the last digit also where the mean is `large`."""
-    xhat = np.subtract(x, _column(mean, x.dtype), out=out)
-    if large:
-        xhat -= _column(sums(xhat) / x.shape[1], x.dtype)
-    xhat *= _column(invstd, x.dtype)
-    return xhat
+def _scaled(
+    x: Array, scale: Array, offset: Array | None, weight: Array | None, bias: Array | None
+) -> Array:
+    """Return (x * scale + offset) * weight + bias."""
+    a = _column(scale, x.dtype)
+    b = None if offset is None else _column(offset, x.dtype)
+    weights = None if weight is None else _Columns(weight, x.dtype, len(x))
+    biases = None if bias is None else _Columns(bias, x.dtype, len(x))
+    y = np.empty_like(x)
+
+    def work(rows: slice) -> None:
+        out = np.multiply(x[rows], a[rows], out=y[rows])
+        if b is not None:
+            out += b[rows]
+        if weights is not None:
+            weights.apply(np.multiply, out, out)
+        if biases is not None:
+            biases.apply(np.add, out, out)
+
+    in_rows(work, *x.shape)
+    return y
 
 
 def layer_norm_backward(
@@ -104,50 +115,90 @@ def layer_norm_backward(
 def _gradients(
     g: Array, x: Array, mean: Array | None, invstd: Array, weight: Array | None, needs: Needs
 ) -> tuple[Array | None, Array | None, Array | None]:
-    """Return dx, dw and db; without a mean those of root-mean-square normalisation.
-
-    dx = s * (w g - E[w g] - xhat E[w g xhat]), where E[w g] is left out without a mean.
-    """
-    length = x.shape[1]
-    dx = np.empty(x.shape, x.dtype) if needs[0] else None
-    blocks = _blocks(*x.shape)
-    dw, db = np.zeros((len(blocks), length)), np.zeros((len(blocks), length))
-
-    def work(index: int) -> None:
-        block = blocks[index]
-        part, grad, s = _wide(x[block]), _wide(g[block]), invstd[block]
-        xhat = scratch("xhat", part.shape, part.dtype)
-        if mean is None:
-            np.multiply(part, _column(s, part.dtype), out=xhat)
-        else:
-            large = shift_for(mean[block], s, part.dtype) is not None
-            _normalised(part, mean[block], s, xhat, large)
-        product = scratch("product", part.shape, part.dtype)
-        np.multiply(grad, xhat, out=product)
-        dw[index], db[index] = _column_sums(product), _column_sums(grad)
-        if dx is None:
-            return
-        # w stands in the sums over a row only: E[w g xhat] is a product with w / length.
-        if weight is None:
-            w = np.full(length, 1 / length, part.dtype)
-        else:
-            w = (weight / length).astype(part.dtype, copy=False)
-        xhat *= (product @ w)[:, None]
-        if mean is not None:
-            xhat += (grad @ w)[:, None]
-        result = dx[block]
-        out = _target(result, part)
-        np.subtract(grad if weight is None else np.multiply(grad, weight, out=out), xhat, out=out)
-        out *= _column(s, part.dtype)
-        _finish(result, out)
-
-    each_block(work, len(blocks), x.size)
     kind = x.dtype if weight is None else weight.dtype
+    if not x.size:
+        zeros = [np.zeros(x.shape[1], kind) if need else None for need in needs[1:]]
+        return (np.empty_like(x) if needs[0] else None), zeros[0], zeros[1]
+    rows_g, rows_x = _contiguous(g), _contiguous(x)
+    if mean is not None and not near(mean, invstd):
+        rows_x = rows_x - _column(mean, rows_x.dtype)
+        mean = sums(rows_x) / x.shape[1]  # the digits that the mean had lost
+    if smallest(invstd) < _STEEP or largest(invstd) > 1 / _STEEP:
+        rows_g, rows_x = rows_g.astype(np.float64), rows_x.astype(np.float64)
+    dx, dw, db = _swept(rows_g, rows_x, mean, invstd, weight, needs)
+    if rows_x.dtype == np.float32 and abs(dw.item(0)) < _TINY and np.abs(dw).max() < _TINY:
+        rows_g, rows_x = rows_g.astype(np.float64), rows_x.astype(np.float64)
+        dx, dw, db = _swept(rows_g, rows_x, mean, invstd, weight, needs)
     return (
-        dx,
-        _total(dw, kind) if needs[1] else None,
-        _total(db, kind) if needs[2] else None,
+        dx.astype(x.dtype, copy=False) if needs[0] else None,
+        dw.astype(kind) if needs[1] else None,
+        db.astype(kind) if needs[2] else None,
     )
+
+
+def _swept(
+    g: Array, x: Array, mean: Array | None, s: Array, weight: Array | None, needs: Needs
+) -> tuple[Array, Array, Array]:
+    """Return the gradients in the dtype of x and the sums in float64, by the formulas above."""
+    length, dtype = x.shape[1], x.dtype
+    dx = np.empty_like(x) if needs[0] else x[:0]
+    weights = None if weight is None else _Columns(weight, dtype, len(x))
+    share = (np.ones(length) if weight is None else weight) / length
+    share = share.astype(dtype, copy=False)
+    scale = s.astype(dtype)
+    centre = None if mean is None else mean.astype(dtype)
+    parts: dict[int, tuple[Array, Array]] = {}
+
+    def work(rows: slice) -> None:
+        part_g, part_x, each = g[rows], x[rows], scale[rows]
+        product = scratch("product", part_x.shape, dtype)
+        np.multiply(part_g, part_x, out=product)
+        dw = _column_sums(each, product)
+        db = _column_sums(np.ones(len(part_g), dtype), part_g) if needs[2] else dw
+        if centre is not None:
+            dw = dw - _column_sums(each * centre[rows], part_g)
+        parts[rows.start] = dw, db
+        if not needs[0]:
+            return
+        p = product @ share
+        if centre is not None:
+            q = part_g @ share
+            p -= centre[rows] * q
+            q *= each
+        p *= each
+        p *= each
+        p *= each
+        np.multiply(part_x, p[:, None], out=product)
+        if centre is not None:
+            q -= p * centre[rows]
+            product += q[:, None]
+        out = dx[rows]
+        if weights is None:
+            np.multiply(part_g, each[:, None], out=out)
+        else:
+            weights.apply(np.multiply, part_g, out)
+            out *= each[:, None]
+        out -= product
+
+    in_rows(work, *x.shape, blas=True)
+    found = [parts[start] for start in sorted(parts)]
+    if len(found) == 1:
+        return dx, found[0][0], found[0][1]
+    dw, db = (np.add.reduce(pair, 0, dtype=np.float64) for pair in zip(*found, strict=True))
+    return dx, dw, db
+
+
+def _column_sums(weights: Array, x: Array) -> Array:
+    """Return weights @ x, of _PIECE rows at a time in float32."""
+    rows, length = x.shape
+    if rows <= _PIECE:
+        return weights @ x
+    whole = rows - rows % _PIECE
+    pieces = weights[:whole].reshape(-1, 1, _PIECE) @ x[:whole].reshape(-1, _PIECE, length)
+    total = np.add.reduce(pieces, (0, 1), dtype=np.float64)
+    if whole < rows:
+        total += weights[whole:] @ x[whole:]
+    return total
 
 
 def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
@@ -155,27 +206,21 @@ def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
 
     weight: (D,) or None; the statistic is float64 (M,).
     """
-    y = np.empty(x.shape, x.dtype)
-    invrms = np.empty(len(x))
-    blocks = _blocks(*x.shape)
+    if not x.size:
+        return np.empty_like(x), np.zeros(len(x))
+    rows = _contiguous(x)
+    square = np.empty(len(rows))
 
-    def work(index: int) -> None:
-        block = blocks[index]
-        part = _wide(x[block])
-        square = dots(part, part) / x.shape[1]
-        if part.dtype != np.float64 and not ((square > 1e-30) & np.isfinite(square)).all():
-            double = part.astype(np.float64)
-            square = dots(double, double) / x.shape[1]
-        invrms[block] = 1 / np.sqrt(square + eps)
-        result = y[block]
-        out = _target(result, part)
-        np.multiply(part, _column(invrms[block], part.dtype), out=out)
-        if weight is not None:
-            out *= weight
-        _finish(result, out)
+    def work(block: slice) -> None:
+        square[block] = dots(rows[block], rows[block])
 
-    each_block(work, len(blocks), x.size)
-    return y, invrms
+    in_rows(work, *rows.shape, blas=True)
+    square /= x.shape[1]
+    if rows.dtype != np.float64 and not (smallest(square) > _TINY and largest(square) < np.inf):
+        double = rows.astype(np.float64)
+        square = dots(double, double) / x.shape[1]
+    invrms = inverse_root(square, eps)
+    return _scaled(rows, invrms, None, weight, None).astype(x.dtype, copy=False), invrms
 
 
 def rms_norm_backward(

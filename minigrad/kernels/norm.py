@@ -9,7 +9,8 @@ With s = 1 / sqrt(var + eps), xhat = (x - mean) * s and averages E over a group 
     dx = s * (w g - E[w g] - xhat E[w g xhat]),   dw = sum g xhat,   db = sum g.
 
 For x (N, C, L) and weights per channel every sum is made of the sums over L of g and of g x, and dx
-is a g + b x + c with three numbers for each row.
+is a g + b x + c with three numbers for each row. So all of them take two sweeps over the array, one
+for the sums and one for y or dx, each in blocks that stay in the cache.
 """
 
 from __future__ import annotations
@@ -19,8 +20,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.kernels._blocks import BLOCK, each_block
-from minigrad.kernels._moments import fine_dots, moments, shift_for, sums
+from minigrad.kernels._blocks import LONG, in_rows
+from minigrad.kernels._moments import (
+    Moments,
+    fine_row_sums,
+    inverse_root,
+    moments,
+    near,
+    smallest,
+    sums,
+)
 from minigrad.kernels._row_norm import (
     layer_norm,
     layer_norm_backward,
@@ -48,100 +57,142 @@ _STEEP = 1e-15  # the square of 1 / std is just a normal number in float32
 
 
 class _Groups(NamedTuple):
-    """How rows (N, C) form groups: one per channel, or `groups` per image."""
+    """How rows x (N * C, L) form groups: one per channel, or `groups` per image.
 
+    Sums and factors of rows that share both statistics and weight are arrays (I, G, K) of K
+    channels in each of G groups, with I = 1 for batch normalisation, else N images.
+    """
+
+    images: int
+    channels: int
+    length: int
     groups: int | None
 
-    def rows(self, sums: Array) -> Array:
-        """Add the sums of rows (N, C) that share statistics and weight: (1, C) or (N, C)."""
-        return np.add.reduce(sums, 0, keepdims=True) if self.groups is None else sums
-
-    def combine(self, rows: Array) -> Array:
-        """Add the results of `rows` to the sums of groups."""
+    @property
+    def shape(self) -> tuple[int, int, int]:
         if self.groups is None:
-            return rows[0]
-        if self.groups == rows.shape[1]:
-            return rows
-        split = rows.reshape(len(rows), self.groups, rows.shape[1] // self.groups)
-        return np.add.reduce(split, -1)
+            return 1, self.channels, 1
+        return self.images, self.groups, self.channels // self.groups
 
-    def total(self, rows: Array) -> Array:
-        return self.combine(self.rows(rows))
-
-    def spread(self, values: Array, channels: int) -> Array:
+    @property
+    def size(self) -> int:
+        """The elements of a group."""
         if self.groups is None:
-            return values[None]
-        return values if self.groups == channels else values.repeat(channels // self.groups, 1)
+            return self.images * self.length
+        return self.channels // self.groups * self.length
 
-    def count(self, shape: tuple[int, ...]) -> int:
-        images, channels, length = shape
-        return images * length if self.groups is None else channels // self.groups * length
-
-    def blocks(self, shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
-        """Cut into blocks of whole groups: index pairs for images and channels."""
-        images, channels, length = shape
-        everything = slice(None)
+    def alike(self, sums: Array) -> Array:
+        """Add the sums (N * C,) of rows that share statistics and weight: (I, G, K)."""
         if self.groups is None:
-            step = max(1, BLOCK // max(1, images * length))
-            return [(everything, slice(c, c + step)) for c in range(0, channels, step)]
-        step = max(1, BLOCK // max(1, channels * length))
-        return [(slice(n, n + step), everything) for n in range(0, images, step)]
+            sums = np.add.reduce(sums.reshape(self.images, self.channels), 0)
+        return sums.reshape(self.shape)
 
-    def statistics(self, block: tuple[slice, slice]) -> slice | tuple[slice, slice]:
-        """Return the index of a block's statistics."""
-        return block[1] if self.groups is None else block
+    def spread(self, values: Array) -> Array:
+        """Make statistics (C,) or (N, G) ready to be combined with (I, G, K)."""
+        return values[None, :, None] if self.groups is None else values[..., None]
 
-    def shape(self, images: int, channels: int) -> tuple[int, ...]:
-        return (channels,) if self.groups is None else (images, self.groups)
+    def weights(self, weight: Array) -> Array:
+        return weight.reshape(self.shape[1:])
+
+    def rows(self, values: Array) -> Array:
+        """Give every row the value (C,) or (N, G) of its group: (N * C,)."""
+        shape = self.images, *self.shape[1:]
+        return np.broadcast_to(self.spread(values), shape).reshape(-1)
+
+
+def _combine(sums: Array) -> Array:
+    """Add (I, G, K) to sums of groups (I, G, 1)."""
+    return sums if sums.shape[2] == 1 else np.add.reduce(sums, 2, keepdims=True)
+
+
+class _Layout(NamedTuple):
+    """Rows (R, D) as which x is scaled, and how M factors (M, I, G, K) become (M, R or 1, D or 1).
+
+    NumPy multiplies short rows by one number each slowly; where the factors are those of all images
+    a row is a whole image, and the factors are repeated.
+    """
+
+    shape: tuple[int, int]
+    repeat: int  # 0: one number per row
+
+    def factors(self, values: Array, dtype: np.dtype, groups: _Groups) -> Array:
+        values = values.astype(dtype, copy=False)
+        if groups.groups is not None:
+            return values.reshape(len(values), -1, 1)
+        values = values.reshape(len(values), 1, groups.channels)
+        if self.repeat:
+            return values.repeat(self.repeat, 2)
+        shape = len(values), groups.images, groups.channels
+        return np.broadcast_to(values, shape).reshape(len(values), -1, 1)
+
+
+def _layout(groups: _Groups) -> _Layout:
+    images, channels, length, _ = groups
+    if groups.groups is None and length < LONG and images > 1:
+        return _Layout((images, channels * length), length)
+    return _Layout((images * channels, length), 0)
+
+
+def _grouped(x: Array, groups: int | None) -> _Groups:
+    return _Groups(x.shape[0], x.shape[1], prod(x.shape[2:]), groups)
 
 
 def _rows(x: Array) -> Array:
-    """View or copy x (N, C, ...) as (N, C, L)."""
-    return x.reshape(x.shape[:2] + (prod(x.shape[2:]),))
+    """View or copy x (N, C, ...) as contiguous rows (N * C, L), in float32 or more."""
+    x = np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
+    return x.reshape(x.shape[0] * x.shape[1], prod(x.shape[2:]))
 
 
-def _wide(x: Array) -> Array:
-    return x.astype(np.float32) if x.dtype == np.float16 else x
+def _statistics(groups: _Groups, rows: Array, eps: float) -> Moments:
+    """Return the moments of (C,) or (N, G) groups; its x are the rows (N * C, L)."""
+    if groups.groups is None:
+        return moments(rows, lambda sums: groups.alike(sums)[0, :, 0], groups.rows, groups.size,
+                       eps)
+    found = moments(rows.reshape(-1, groups.size), _same, _same, groups.size, eps)
+    shape = groups.images, groups.groups
+    return Moments(*(values.reshape(shape) for values in found[:4]), found.x)
+
+
+def _same(values: Array) -> Array:
+    return values
 
 
 def _normalise(
     groups: _Groups, x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array, Array]:
-    rows = _rows(x)
-    images, channels, _ = rows.shape
-    y = np.empty(rows.shape, x.dtype)
-    mean, invstd, var = np.empty((3, *groups.shape(images, channels)))
-    blocks = groups.blocks(rows.shape)
-    count = groups.count(rows.shape)
-
-    def work(index: int) -> None:
-        block = blocks[index]
-        part = _wide(rows[block])
-        spread = lambda values: groups.spread(values, part.shape[1])
-        found = moments(part, groups.total, spread, count, eps)
-        s = 1 / np.sqrt(found.var + eps)
-        at = groups.statistics(block)
-        mean[at], invstd[at], var[at] = found.mean, s, found.var
-        scale = spread(s)
-        if weight is not None:
-            scale = scale * weight[block[1]]
-        if found.shift is not None:
-            part = part - found.shift[..., None]
-        offset = spread(found.rest) * scale
-        offset = np.negative(offset, out=offset) if bias is None else bias[block[1]] - offset
-        _scale_and_add(part, scale, offset, y[block])
-
-    each_block(work, len(blocks), rows.size)
-    return y.reshape(x.shape), mean, invstd, var
+    if not x.size:
+        shape = (groups.channels,) if groups.groups is None else (groups.images, groups.groups)
+        mean, invstd, var = np.zeros((3, *shape))
+        return np.empty_like(x), mean, invstd, var
+    found = _statistics(groups, _rows(x), eps)
+    scale = groups.spread(found.invstd)
+    if weight is not None:
+        scale = scale * groups.weights(weight)
+    factors = np.empty((2, *groups.shape))
+    factors[0] = scale
+    offset = np.multiply(groups.spread(found.rest), scale, out=factors[1])
+    if bias is None:
+        np.negative(offset, out=offset)
+    else:
+        np.subtract(groups.weights(bias), offset, out=offset)
+    return _scaled(groups, found.x, factors, x), found.mean, found.invstd, found.var
 
 
-def _scale_and_add(x: Array, scale: Array, offset: Array, out: Array) -> None:
-    """Write x * scale + offset, one number per row, to `out`."""
-    target = out if out.dtype == x.dtype else np.empty(x.shape, x.dtype)
-    np.multiply(x, scale.astype(x.dtype)[..., None], out=target)
-    np.add(target, offset.astype(x.dtype)[..., None], out=target)
-    if target is not out:
-        out[...] = target
+def _scaled(groups: _Groups, rows: Array, factors: Array, like: Array) -> Array:
+    """Return rows * scale + offset, or without the offset, in the shape and dtype of `like`."""
+    layout = _layout(groups)
+    rows = rows.reshape(layout.shape)
+    scale, *offset = layout.factors(factors, rows.dtype, groups)
+    y = np.empty(layout.shape, rows.dtype)
+
+    def work(block: slice) -> None:
+        part = slice(None) if layout.repeat else block
+        out = np.multiply(rows[block], scale[part], out=y[block])
+        if offset:
+            out += offset[0][part]
+
+    in_rows(work, *layout.shape)
+    return y.reshape(like.shape).astype(like.dtype, copy=False)
 
 
 def _gradients(
@@ -153,63 +204,58 @@ def _gradients(
     weight: Array | None,
     needs: Needs,
 ) -> tuple[Array | None, Array | None, Array | None]:
-    rows_g, rows_x = _rows(g), _rows(x)
-    images, channels, _ = rows_x.shape
-    dx = np.empty(rows_x.shape, x.dtype) if needs[0] else None
-    lines = images if groups.groups else 1  # blocks are of whole columns without groups
-    dw, db = np.zeros((lines, channels)), np.zeros((lines, channels))
-    blocks = groups.blocks(rows_x.shape) if rows_x.size else []
-    count = groups.count(rows_x.shape)
-
-    def work(index: int) -> None:
-        block = blocks[index]
-        at = groups.statistics(block)
-        part_g, part_x = _wide(rows_g[block]), _wide(rows_x[block])
-        spread = lambda values: groups.spread(values, part_x.shape[1])
-        centre, s = spread(mean[at]), spread(invstd[at])
-        shift = shift_for(centre, s, part_x.dtype)
-        if shift is not None:
-            part_x = part_x - shift[..., None]
-            centre = spread(groups.total(sums(part_x)) / count)  # the digits `mean` has lost
-        sum_g = groups.rows(sums(part_g))
-        sum_gxhat = groups.rows(fine_dots(part_g, part_x))
-        sum_gxhat -= centre * sum_g
-        sum_gxhat *= s
-        db[block], dw[block] = sum_g, sum_gxhat
-        if dx is None:
-            return
-        if weight is not None:
-            w = weight[block[1]].astype(np.float64)
-            sum_g, sum_gxhat = w * sum_g, w * sum_gxhat
-        each = s / -count
-        b = spread(groups.combine(sum_gxhat)) * each
-        b *= s
-        c = spread(groups.combine(sum_g)) * each
-        c -= b * centre
-        if np.minimum.reduce(s, axis=None, initial=np.inf) < _STEEP:
-            part_x = part_x.astype(np.float64)  # in float32 b would be 0
-        _combine(part_g, s if weight is None else s * w, part_x, b, c, dx[block])
-
-    each_block(work, len(blocks), rows_x.size)
     kind = x.dtype if weight is None else weight.dtype
-    return (
-        None if dx is None else dx.reshape(x.shape),
-        np.add.reduce(dw, 0).astype(kind) if needs[1] else None,
-        np.add.reduce(db, 0).astype(kind) if needs[2] else None,
-    )
+    if not x.size:
+        zeros = [np.zeros(groups.channels, kind) if need else None for need in needs[1:]]
+        return (np.empty_like(x) if needs[0] else None), zeros[0], zeros[1]
+    rows_g, rows_x = _rows(g), _rows(x)
+    centre, s = groups.spread(mean), groups.spread(invstd)
+    if not near(mean, invstd):
+        rows_x = rows_x - groups.rows(mean.astype(rows_x.dtype))[:, None]
+        centre = _combine(groups.alike(sums(rows_x))) / groups.size  # digits `mean` has lost
+    sum_g, sum_gxhat = map(groups.alike, fine_row_sums(rows_g, rows_x))
+    sum_gxhat -= centre * sum_g
+    sum_gxhat *= s
+    dw = np.add.reduce(sum_gxhat, 0).reshape(-1).astype(kind) if needs[1] else None
+    db = np.add.reduce(sum_g, 0).reshape(-1).astype(kind) if needs[2] else None
+    if not needs[0]:
+        return None, dw, db
+    a = s
+    if weight is not None:
+        w = groups.weights(weight)
+        sum_g, sum_gxhat, a = w * sum_g, w * sum_gxhat, w * s
+    each = s / -groups.size
+    b = _combine(sum_gxhat)
+    b *= each
+    b *= s
+    c = _combine(sum_g)
+    c *= each
+    c -= b * centre
+    factors = np.empty((3, *sum_g.shape))
+    factors[0], factors[1], factors[2] = a, b, c
+    if smallest(invstd) < _STEEP:
+        rows_x = rows_x.astype(np.float64)  # in float32 b would be 0
+        rows_g = rows_g.astype(np.float64)
+    dx = _combined(groups, rows_g, rows_x, factors)
+    return dx.reshape(x.shape).astype(x.dtype, copy=False), dw, db
 
 
-def _combine(g: Array, a: Array, x: Array, b: Array, c: Array, out: Array) -> None:
-    """Write a g + b x + c, three numbers per row, to `out`."""
-    kind = x.dtype
-    target = out if out.dtype == kind else np.empty(x.shape, kind)
-    np.multiply(x, b.astype(kind)[..., None], out=target)
-    np.add(target, c.astype(kind)[..., None], out=target)
-    scaled = scratch("scaled", x.shape, kind)
-    np.multiply(g, a.astype(kind)[..., None], out=scaled)
-    np.add(target, scaled, out=target)
-    if target is not out:
-        out[...] = target
+def _combined(groups: _Groups, g: Array, x: Array, factors: Array) -> Array:
+    """Return g a + x b + c with factors a, b and c."""
+    layout = _layout(groups)
+    x, g = x.reshape(layout.shape), g.reshape(layout.shape)
+    a, b, c = layout.factors(factors, x.dtype, groups)
+    out = np.empty(layout.shape, x.dtype)
+
+    def work(block: slice) -> None:
+        part = slice(None) if layout.repeat else block
+        target = np.multiply(x[block], b[part], out=out[block])
+        target += c[part]
+        scaled = scratch("scaled", target.shape, x.dtype)
+        target += np.multiply(g[block], a[part], out=scaled)
+
+    in_rows(work, *layout.shape)
+    return out
 
 
 def batch_norm(
@@ -219,14 +265,14 @@ def batch_norm(
 
     weight, bias: (C,) or None; the statistics are float64 (C,).
     """
-    return _normalise(_Groups(None), x, weight, bias, eps)
+    return _normalise(_grouped(x, None), x, weight, bias, eps)
 
 
 def batch_norm_backward(
     g: Array, x: Array, mean: Array, invstd: Array, weight: Array | None, needs: Needs
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Return the gradients of x, weight and bias that `needs` asks for, None for the others."""
-    return _gradients(_Groups(None), g, x, mean, invstd, weight, needs)
+    return _gradients(_grouped(x, None), g, x, mean, invstd, weight, needs)
 
 
 def group_norm(
@@ -237,14 +283,14 @@ def group_norm(
     x (N, C, ...), weight and bias (C,) or None; the statistics are float64 (N, groups). With
     groups == C it is instance normalisation.
     """
-    return _normalise(_Groups(groups), x, weight, bias, eps)[:3]
+    return _normalise(_grouped(x, groups), x, weight, bias, eps)[:3]
 
 
 def group_norm_backward(
     g: Array, x: Array, mean: Array, invstd: Array, weight: Array | None, needs: Needs
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Return the gradients of x, weight and bias that `needs` asks for, None for the others."""
-    return _gradients(_Groups(mean.shape[1]), g, x, mean, invstd, weight, needs)
+    return _gradients(_grouped(x, mean.shape[1]), g, x, mean, invstd, weight, needs)
 
 
 def frozen_norm(
@@ -254,20 +300,19 @@ def frozen_norm(
 
     It is batch normalisation in evaluation mode; x (N, C, ...).
     """
-    rows = _rows(x)
-    y = np.empty(rows.shape, x.dtype)
-    scale = 1 / np.sqrt(var.astype(np.float64) + eps)
-    shift = shift_for(mean, scale, _wide(x[:0]).dtype)
+    rows, groups = _rows(x), _grouped(x, None)
+    if not x.size:
+        return np.empty_like(x)
+    scale = inverse_root(var.astype(np.float64), eps)
+    rest = mean
+    if not near(mean, scale, 1.0):  # running statistics need not be close to those of x
+        shift = mean.astype(rows.dtype)
+        rows = rows - groups.rows(shift)[:, None]
+        rest = mean - shift
     if weight is not None:
         scale = scale * weight
-    offset = -mean * scale if shift is None else (shift - mean) * scale
-    if bias is not None:
-        offset = offset + bias
-    part = _wide(rows)
-    if shift is not None:
-        part = part - shift[:, None]
-    _scale_and_add(part, scale, offset, y)
-    return y.reshape(x.shape)
+    offset = -rest * scale if bias is None else bias - rest * scale
+    return _scaled(groups, rows, np.stack([scale, offset])[:, None, :, None], x)
 
 
 def frozen_norm_backward(
@@ -277,19 +322,26 @@ def frozen_norm_backward(
 
     The statistics are constants: dx = g * weight / sqrt(var + eps).
     """
-    s = 1 / np.sqrt(var.astype(np.float64) + eps)
-    grad, part = _wide(_rows(g)), _wide(_rows(x))
     kind = x.dtype if weight is None else weight.dtype
+    if not x.size:
+        zeros = [np.zeros(x.shape[1], kind) if need else None for need in needs[1:]]
+        return (np.empty_like(x) if needs[0] else None), zeros[0], zeros[1]
+    s = inverse_root(var.astype(np.float64), eps)
+    groups, rows_g, rows_x = _grouped(x, None), _rows(g), _rows(x)
     dx = dw = db = None
     if needs[0]:
         scale = s if weight is None else s * weight
-        dx = (grad * scale.astype(grad.dtype)[:, None]).astype(x.dtype, copy=False).reshape(x.shape)
-    sum_g = sums(grad)
+        dx = _scaled(groups, rows_g, scale[None, None, :, None], x)
+    if not (needs[1] or needs[2]):
+        return dx, dw, db
+    centre = mean.astype(np.float64)
+    if not near(centre, s, 1.0):
+        shift = mean.astype(rows_x.dtype)
+        rows_x = rows_x - groups.rows(shift)[:, None]
+        centre = centre - shift
+    sum_g, sum_gx = map(groups.alike, fine_row_sums(rows_g, rows_x))
     if needs[1]:
-        shift = shift_for(mean, s, part.dtype)
-        centred = part if shift is None else part - shift[:, None]
-        centre = mean.astype(np.float64) - (0 if shift is None else shift)
-        dw = ((fine_dots(grad, centred) - centre * sum_g) * s).sum(0).astype(kind)
+        dw = ((sum_gx[0, :, 0] - centre * sum_g[0, :, 0]) * s).astype(kind)
     if needs[2]:
-        db = sum_g.sum(0).astype(kind)
+        db = sum_g[0, :, 0].astype(kind)
     return dx, dw, db

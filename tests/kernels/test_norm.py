@@ -6,7 +6,8 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from minigrad.kernels import _row_norm, norm
+from minigrad.kernels import _blocks, norm
+from minigrad.kernels._threads import get_num_threads, set_num_threads
 
 ALL = (True, True, True)
 
@@ -72,11 +73,12 @@ def expected_norm(kind, x, g, weight, bias, eps):
 
 
 SHAPES = {
-    "batch": [(8, 6), (4, 6, 5), (3, 5, 7, 9), (2, 3, 4, 3, 5), (2, 3, 41, 61)],
+    "batch": [(8, 6), (4, 6, 5), (3, 5, 7, 9), (2, 3, 4, 3, 5), (2, 3, 41, 61), (1, 2, 70),
+              (5, 3, 255), (5, 3, 256)],
     ("group", 2): [(8, 6), (4, 6, 5), (3, 4, 7, 9), (2, 2, 40, 60)],
     ("group", 1): [(4, 6, 5), (300, 3, 17, 19)],
     ("group", 6): [(4, 6, 5), (2, 6, 4, 3, 5)],
-    "layer": [(8, 6), (1, 5), (70, 33), (3, 3000), (600, 257)],
+    "layer": [(8, 6), (1, 5), (70, 33), (3, 3000), (600, 257), (131, 16), (129, 1023)],
 }
 CASES = [(kind, shape) for kind, shapes in SHAPES.items() for shape in shapes]
 
@@ -121,6 +123,23 @@ def test_any_strides_give_the_same_bits(kind):
     for a, b in zip(run_norm(kind, *turned, weight, bias, 1e-5), expected, strict=True):
         assert a.flags.c_contiguous
         close(a, b.astype(np.float64), 2)
+
+
+@pytest.mark.parametrize("kind", ["batch", ("group", 3), "layer"])
+def test_the_number_of_threads_changes_no_bit(kind, monkeypatch):
+    monkeypatch.setattr(_blocks, "ROWS", 5000)
+    shape = (130, 150) if kind == "layer" else (20, 6, 150)
+    x, g = draw(shape, 6, np.float32), draw(shape, 7, np.float32)
+    weight, bias = draw(shape[1], 8, np.float32), draw(shape[1], 9, np.float32)
+    before = get_num_threads()
+    try:
+        set_num_threads(1)
+        one = run_norm(kind, x, g, weight, bias, 1e-5)
+        set_num_threads(2)
+        for a, b in zip(run_norm(kind, x, g, weight, bias, 1e-5), one, strict=True):
+            np.testing.assert_array_equal(a, b)
+    finally:
+        set_num_threads(before)
 
 
 @pytest.mark.parametrize("kind", ["batch", ("group", 3), "layer"])
@@ -247,7 +266,6 @@ def test_the_cut_into_blocks_changes_nothing_but_rounding(kind, monkeypatch):
     x, g = draw(shape, 25), draw(shape, 26)
     weight, bias = draw(shape[1], 27), draw(shape[1], 28)
     whole = run_norm(kind, x, g, weight, bias, 1e-5)
-    monkeypatch.setattr(norm, "BLOCK", 200)
-    monkeypatch.setattr(_row_norm, "BLOCK", 200)
+    monkeypatch.setattr(_blocks, "ROWS", 200)
     for a, b in zip(run_norm(kind, x, g, weight, bias, 1e-5), whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
