@@ -254,11 +254,12 @@ nan = inf - inf
 pi = 3.141592653589793
 newaxis = None
 
-_LAZY = ("_C", "func", "special", "nn", "optim", "overrides", "testing", "utils", "viz")
+_LAZY = ("_C", "distributions", "func", "special", "nn", "optim", "overrides", "testing", "utils",
+         "viz")
 _REPORTS = ("doctor", "explain", "summary")
 
 if _TYPE_CHECKING:
-    from . import _C, func, nn, optim, overrides, special, testing, utils, viz
+    from . import _C, distributions, func, nn, optim, overrides, special, testing, utils, viz
     from ._doctor import doctor
     from ._explain import explain
     from ._summary import summary

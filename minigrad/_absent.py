@@ -35,8 +35,6 @@ _REASONS = {
     "minigrad has no Fourier transforms, because it has no complex numbers; numpy.fft takes "
     "tensor.numpy()": "fft",
     "minigrad runs in one process": "distributed multiprocessing futures",
-    "minigrad has no probability distributions; torch.randn, torch.multinomial and the losses of "
-    "torch.nn.functional cover the common ones": "distributions",
     "minigrad has dense tensors only; pad, or use nn.utils.rnn.PackedSequence": (
         "nested jagged masked to_padded_tensor"),
     "minigrad has no storages of a dtype; use tensor.untyped_storage()": (

@@ -19,7 +19,7 @@ FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts[0] in 
 
 # A file may import at module level from files of its own layer or lower ones.
 LAYERS = [
-    {"_dtype", "_check", "_device", "_random", "cuda", "_override", "_quiet", "return_types",
+    {"_dtype", "_check", "_fork", "_device", "_random", "cuda", "_override", "_quiet", "return_types",
      "_hints", "compiler", "jit", "_settings", "_absent", "version", "backends", "amp", "storage",
      "random"},
     {"kernels"},
@@ -30,7 +30,7 @@ LAYERS = [
      "_functions_rare", "_subclasses", "_dispatch"},
     {"autograd", "linalg", "special", "func"},
     {"nn"},
-    {"optim", "utils", "serialization", "_checkpoint", "overrides", "_C"},
+    {"optim", "utils", "serialization", "_checkpoint", "distributions", "overrides", "_C"},
     {"viz", "_summary", "_explain", "_doctor"},
     {"testing", "gradcheck"},
     {"__init__"},

@@ -37,10 +37,9 @@ def _slice(input: Any, dim: int = 0, start: int | None = None, end: int | None =
 
 
 def _narrow(input: Any, dim: int, start: int, length: int) -> Any:
-    try:
-        return narrow(input, dim, start, length)
-    except IndexError as error:
-        raise RuntimeError(f"narrow_copy: {error}") from None
+    if dim >= max(input.ndim, 1):
+        raise RuntimeError(f"narrow_copy: expected dim < {input.ndim}, got {dim}")
+    return narrow(input, dim, start, length)
 
 
 alias_copy = _copy_of("alias_copy", lambda input: input)
