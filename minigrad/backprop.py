@@ -91,7 +91,7 @@ def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]
     if len(grads) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients; give one "
                            f"gradient (or None) per tensor")
-    roots = []
+    roots: list[tuple[Any, Any]] = []
     for k, (out, g) in enumerate(zip(outputs, grads, strict=True)):
         array = out._data
         if not out.requires_grad:
@@ -105,12 +105,14 @@ def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]
                     f"{list(array.shape)}: reduce it first, such as with .sum(), or give the "
                     f"gradient of the result as gradient= (grad_outputs=)")
             made = _one if out._node.hooks is None else np.ones  # a hook may write into it
-            g = wrap(made(array.shape, array.dtype), None)
-        elif g._data.shape != array.shape:
+            one = made(array.shape, array.dtype)
+            roots.append((out._node, wrap(one, None) if create else one))
+            continue
+        if g._data.shape != array.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{k}] has a shape of {list(g._data.shape)} and "
                 f"output[{k}] has a shape of {list(array.shape)}.")
-        elif g._data.dtype != array.dtype:
+        if g._data.dtype != array.dtype:
             g = g.to(out.dtype)
         roots.append((out._node, g if create else g._data))
     return roots

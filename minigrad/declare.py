@@ -21,8 +21,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Plan:
     """What one op keeps, and which rules it runs, when a given set of inputs needs gradients."""
 
-    __slots__ = ("direct", "fetch", "freed", "inputs_only", "names", "needs", "positions", "rules",
-                 "shapes", "sources", "tensors", "wanted", "y")
+    __slots__ = ("direct", "freed", "inputs_only", "names", "needs", "parts", "positions",
+                 "run", "shapes", "sources", "tensors", "wanted", "y")
 
     def __init__(self, op: Op, mask: int) -> None:
         self.positions = [i for i in op.inputs if mask >> i & 1]
@@ -44,25 +44,70 @@ class Plan:
         # which saved values are inputs (their versions are checked), and where to tie them again
         self.tensors = [i for i in self.direct if i in op.inputs]
         self.sources = [i if i < end else -1 if i == end else None for i in self.direct]
-        # each rule with the place of the one saved value that it takes, or what gets several
-        self.rules: list[tuple[Callable[..., Any], int | None, Any]] = []
-        for i in self.positions:
-            if op.backward is None:
-                rule, used = op.rules[i]
-                at = [self.names.index(name) for name in used]
-                self.rules.append((rule, at[0] if len(at) == 1 else None,
-                                   picker(at) if len(at) > 1 or op.variadic else None))
         # what backward frees; an op that keeps only shapes and options can go back any time
         self.freed = [k for k, i in enumerate(self.direct)
                       if (i in op.inputs or i >= end) and self.names[k] not in op.shown_names]
-        self.fetch = picker([self.names.index(name) for name in op.backward_names])
+        at = {name: k for k, name in enumerate(self.names)}
+        rules = [] if op.backward else [(op.rules[i][0], [at[name] for name in op.rules[i][1]])
+                                        for i in self.positions]
+        one = op.variadic or op.backward is not None  # one function returns all gradients
+        self.parts = [] if one else [one_gradient(rule, places) for rule, places in rules]
+        if op.backward:
+            self.run = all_gradients(op.backward, [at[name] for name in op.backward_names],
+                                     self.needs, self.wanted)
+        elif op.variadic:
+            self.run = all_gradients(*rules[0])
+        else:
+            self.run = each_gradient(rules, self.parts)
 
 
-def picker(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+Run = Callable[[Any, Any], Any]  # of g and the list of saved values
+
+
+def taking(places: list[int]) -> Callable[[Any], Any]:
     """Return a function that takes the values at these places out of a list."""
     if len(places) > 1:
         return itemgetter(*places)
-    return lambda values: tuple([values[i] for i in places])
+    return lambda saved: [saved[k] for k in places]
+
+
+def one_gradient(rule: Callable[..., Any], places: list[int]) -> Run:
+    """Return a rule as a function of g and the saved values, of which it takes those at places."""
+    if not places:
+        return lambda g, saved: rule(g)
+    if len(places) == 1:
+        place = places[0]
+        return lambda g, saved: rule(g, saved[place])
+    take = taking(places)
+    return lambda g, saved: rule(g, *take(saved))
+
+
+def each_gradient(rules: list[Any], parts: list[Run]) -> Run:
+    """Return what gives the list of the rules' gradients, for one and two with fewer calls."""
+    if len(parts) == 1:
+        rule, places = rules[0]
+        if not places:
+            return lambda g, saved: [rule(g)]
+        take = taking(places)
+        return lambda g, saved: [rule(g, *take(saved))]
+    if len(parts) == 2:
+        first, second = parts
+        return lambda g, saved: [first(g, saved), second(g, saved)]
+    return lambda g, saved: [part(g, saved) for part in parts]
+
+
+def all_gradients(function: Callable[..., Any], places: list[int], needs: Any = None,
+                  wanted: list[int] | None = None) -> Run:
+    """Return what gives the list of gradients that one function computes: all, or the wanted."""
+    take = taking(places)
+    if wanted is None:
+        return lambda g, saved: [*function(g, *take(saved))]
+
+    def run(g: Any, saved: Any) -> list[Any]:
+        grads = function(g, *take(saved), needs)
+        return [grads[k] for k in wanted]
+
+    return run
 
 
 class Op:

@@ -238,21 +238,10 @@ class Node(GradFn):
 
                 return through_reference(self, g, wanted)
             saved = self.tensors()
-        elif op.backward is not None:
-            grads = op.backward(g, *plan.fetch(saved), plan.needs)
-            return [grads[k] for k in plan.wanted]
-        if op.variadic:  # one rule returns the gradients of all tensors of the sequence
-            rule, _, several = plan.rules[0]
-            return [*rule(g, *several(saved))]
-        outcome: list[Any] = []
-        for k, (rule, only, several) in enumerate(plan.rules):
-            if wanted is not None and not wanted[k]:
-                outcome.append(None)
-            elif several is not None:
-                outcome.append(rule(g, *several(saved)))
-            else:
-                outcome.append(rule(g) if only is None else rule(g, saved[only]))
-        return outcome
+        if wanted is None or not plan.parts:
+            return plan.run(g, saved)
+        return [part(g, saved) if want else None
+                for part, want in zip(plan.parts, wanted, strict=True)]
 
     def tensors(self) -> list[Any]:
         """Return the saved values as tensors that are tied to their places on the tape."""

@@ -215,7 +215,7 @@ class Leaf:
             if self.grad is None:
                 if not create:
                     if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 3:
-                        g = np.array(g, order="C")  # someone else holds it
+                        g = g.copy() if type(g) is ndarray else np.array(g)  # others hold it
                     g = wrap(g, None)
                 self.grad = g
             elif create:

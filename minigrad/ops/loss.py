@@ -43,7 +43,10 @@ def _total(losses: ndarray, reduction: str) -> Any:
 
 def _each(g: Any, shape: tuple[int, ...], reduction: str, times: float = 1) -> Any:
     """Return the gradient of one element's loss, times a factor."""
-    return g * (times / max(math.prod(shape), 1) if reduction == "mean" else times)
+    factor = times / max(math.prod(shape), 1) if reduction == "mean" else times
+    if type(g) is ndarray and not g.ndim:  # NumPy would make a scalar, with which it is slower
+        return np.array(g.item() * factor, g.dtype)
+    return g * factor
 
 
 def _same_size(where: str, input: Any, target: Any) -> tuple[Any, Any]:
@@ -80,8 +83,8 @@ def _mse_loss(input: Any, target: Any, reduction: str) -> Any:
     if reduction == "none":
         return (d * d).astype(a.dtype, copy=False)
     d = d.reshape(-1)
-    y = d.dot(d)
-    return np.asarray(y / d.size if reduction == "mean" else y, a.dtype)
+    y = d.dot(d).item()
+    return np.array(y / d.size if reduction == "mean" else y, a.dtype)
 
 
 def mse_loss(input: Any, target: Any, size_average: bool | None = None,
