@@ -84,7 +84,7 @@ def _mse_loss(input: Any, target: Any, reduction: str) -> Any:
         return (d * d).astype(a.dtype, copy=False)
     d = d.reshape(-1)
     y = d.dot(d).item()
-    return np.array(y / d.size if reduction == "mean" else y, a.dtype)
+    return np.array(y / (d.size or math.nan) if reduction == "mean" else y, a.dtype)
 
 
 def mse_loss(input: Any, target: Any, size_average: bool | None = None,
