@@ -10,12 +10,15 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import op
+from ..kernels._moments import sums
+from ..kernels._threads import one_blas_thread
 from ._operands import add_reduce, floating, maximum_reduce, numpy_names, rows, with_out
 from .choose import _where
 from .elementwise import exp
 from .shape import expand, view
 
 ndarray = np.ndarray
+LARGE = 1 << 14  # elements: from here on a product with ones adds up faster than NumPy's sum
 
 
 # ------------------------------------------------------------------------------------- helpers
@@ -65,7 +68,19 @@ def total(x: Any, dim: Any, keepdim: bool) -> Any:
     axes = None if dim is None else all_axes(dim, x.ndim)
     if x.dtype.itemsize == 2:
         return rows(add_reduce(x, axes, np.float32, keepdims=keepdim)).astype(x.dtype)
-    return rows(add_reduce(x, axes, keepdims=keepdim))
+    return rows(_sums(x, axes, keepdim))
+
+
+def _sums(x: Any, axes: tuple[int, ...] | None, keepdim: bool) -> Any:
+    """Return the sums of floats over axes; those over the last axes of large arrays by BLAS."""
+    if x.size < LARGE or x.itemsize > 8 or not x.flags.c_contiguous:
+        return add_reduce(x, axes, keepdims=keepdim)
+    lead = 0 if axes is None else x.ndim - len(axes)
+    length = math.prod(x.shape[lead:])
+    if length < 64 or (axes is not None and sorted(axes) != list(range(lead, x.ndim))):
+        return add_reduce(x, axes, keepdims=keepdim)
+    y = one_blas_thread(sums, x.reshape(-1, length)).astype(x.dtype)
+    return y.reshape(x.shape[:lead] + (1,) * (x.ndim - lead) if keepdim else x.shape[:lead])
 
 
 def _cast_first(input: Any, dtype: Any) -> Any:
@@ -122,7 +137,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
         raise RuntimeError(f"mean(): could not infer output dtype. Input dtype must be a floating "
                            f"point dtype, got {_dtype.dtype_of(input)}; convert with .float()")
     axes = None if dim is None else all_axes(dim, input.ndim)
-    y = add_reduce(wide(input), axes, keepdims=keepdim)
+    y = _sums(wide(input), axes, keepdim)
     return rows(y / count(input.shape, dim)).astype(input.dtype, copy=False)
 
 

@@ -164,3 +164,30 @@ def test_reductions_of_integers_and_bools():
     assert torch.tensor([3, 1]).any().dtype == torch.bool
     assert x.max().dtype == torch.uint8
     assert torch.tensor([1, 2]).logsumexp(0).dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("dim", [None, 0, 1, 2, (1, 2), (2, 1), (0, 2), (0, 1, 2), -1])
+@pytest.mark.parametrize("shape", [(1, 1, 1 << 14), (40, 30, 70), (3, 70, 1100), (200, 100, 3)])
+def test_large_sums_and_means(shape, dim, dtype):
+    x = torch.randn(shape, dtype=torch.float64).to(dtype)
+    axes = dim if dim is None else tuple(np.atleast_1d(dim))
+    for view in (x, x.transpose(1, 2), x[:, ::2]):
+        exact = view.numpy().astype(np.float64)
+        for keepdim in (False, True):
+            for name in ("sum", "mean"):
+                y = getattr(torch, name)(view, dim, keepdim)
+                expected = getattr(np, name)(exact, axis=axes, keepdims=keepdim)
+                assert y.dtype == dtype
+                assert y.shape == expected.shape
+                limit = 2e-3 if dtype == torch.float16 else 1e-5
+                np.testing.assert_allclose(y.numpy(), expected, rtol=limit,
+                                           atol=limit * np.sqrt(exact.size / expected.size))
+
+
+def test_large_sums_of_infinity_and_nan():
+    x = torch.zeros(3, 1 << 14)
+    x[0, 5], x[1, 7], x[2, 3], x[2, 4] = float("inf"), float("nan"), float("inf"), -float("inf")
+    np.testing.assert_array_equal(x.sum(1), [np.inf, np.nan, np.nan])
+    assert torch.full((1 << 14,), 3e38).sum().item() == np.inf
+    assert torch.full((1 << 14,), 3e38).mean().item() == np.inf  # as PyTorch's float32 sum
