@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ._dispatch import DisableTorchFunction, DisableTorchFunctionSubclass
-from ._dispatch import disabled as _disabled_torch_dispatch_impl
-from ._dispatch import disabled as _disabled_torch_function_impl
+from ._dispatch import (
+    DisableTorchFunction,
+    DisableTorchFunctionSubclass,
+    _disabled_torch_function_impl,
+)
+
+_disabled_torch_dispatch_impl = _disabled_torch_function_impl
 
 __all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass",
            "_disabled_torch_dispatch_impl", "_disabled_torch_function_impl"]

@@ -17,7 +17,7 @@ import importlib
 import re
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
@@ -62,50 +62,61 @@ plain_types: set[type] = {int, float, bool, str, type(None), slice, type(Ellipsi
                           _dtype.dtype, _dtype.Size}
 
 
+NOBODY, MODES, CLASSES = 0, 1, 2
+
+
 class Here(threading.local):
     """What one thread has switched off and entered."""
 
-    classes = True  # may the classes of arguments take over?
-    on = True  # may anything take over?
+    asked = CLASSES  # who may take over: nobody, modes, or modes and the classes of arguments
     modes: tuple[Any, ...] = ()  # the modes that are entered, outermost first
 
 
 here = Here()
 names: dict[Any, str] = {}  # every function that can be taken over, and its name in PyTorch
+bodies: dict[Any, Any] = {}  # what these functions did before
 
 
 class DisableTorchFunctionSubclass:
     """Run the block as if no class had a `__torch_function__`; modes still see the calls."""
 
-    modes = True
+    asked = MODES
 
     def __init__(self) -> None:
-        self._before: list[tuple[bool, bool]] = []
+        self._before: list[int] = []
 
     def __enter__(self) -> None:
-        self._before.append((here.classes, here.on))
-        here.classes, here.on = False, here.on and self.modes
+        self._before.append(here.asked)
+        here.asked = min(here.asked, self.asked)
 
     def __exit__(self, *error: object) -> None:
-        here.classes, here.on = self._before.pop()
+        here.asked = self._before.pop()
 
 
 class DisableTorchFunction(DisableTorchFunctionSubclass):
     """Run the block as if there were neither `__torch_function__` nor modes."""
 
-    modes = False
+    asked = NOBODY
 
 
-def disabled(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
     """Run the function itself: as `__torch_function__` of a class, it never takes over."""
-    with DisableTorchFunctionSubclass():
+    before = here.asked
+    here.asked = min(before, MODES)
+    try:
         return func(*args, **(kwargs or {}))
+    finally:
+        here.asked = before
+
+
+disabled: Any = _disabled_torch_function_impl
 
 
 def default(cls: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """Run the function itself and make its tensors instances of `cls`: what Tensor has."""
-    if not all(issubclass(cls, kind) for kind in types):
-        return NotImplemented
+    for kind in types:
+        if kind is not cls and not issubclass(cls, kind):
+            return NotImplemented
     made = disabled(func, types, args, kwargs)
     if func == engine.Tensor.grad.__get__:  # a gradient is what backward made
         return made
@@ -125,41 +136,32 @@ def converted(made: Any, cls: Any) -> Any:
 def takers(values: Iterable[Any]) -> list[Any]:
     """Return the arguments that may take over, one per class, in the order they are asked."""
     found: list[Any] = []
-    for value in _flat(values):
-        kind = type(value)
-        hook = getattr(kind, "__torch_function__", None)
-        if hook is None or hook is disabled:
-            continue
-        if any(type(one) is kind for one in found):
-            continue
-        below = [k for k, one in enumerate(found) if issubclass(kind, type(one))]
-        found.insert(below[0] if below else len(found), value)
-    return found
-
-
-def _flat(values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
-        if isinstance(value, (tuple, list)):
-            yield from (item for item in value if type(item) not in plain_types)
-        elif type(value) not in plain_types:
-            yield value
+        if type(value) in plain_types:
+            continue
+        for item in value if isinstance(value, (tuple, list)) else (value,):
+            kind = type(item)
+            if kind in plain_types or any(type(one) is kind for one in found):
+                continue
+            hook = getattr(kind, "__torch_function__", None)
+            if hook is not None and hook is not disabled:
+                below = [k for k, one in enumerate(found) if issubclass(kind, type(one))]
+                found.insert(below[0] if below else len(found), item)
+    return found
 
 
 def call(plain: Any, func: Any, operator: bool, args: Any, kwargs: Any) -> Any:
     """Run a public function: this is the body that `install` gives to each of them."""
-    if not here.on:
-        return plain(*args, **kwargs)
-    if not here.modes:
+    found: Any = ()
+    if here.asked == CLASSES and plain.__name__ not in BY_MODES_ONLY:
         for value in args:
             if type(value) not in plain_types:
+                found = takers((*args, *kwargs.values()))
                 break
         else:
-            if not kwargs:
-                return plain(*args)
-    found: list[Any] = []
-    if here.classes and plain.__name__ not in BY_MODES_ONLY:
-        found = takers((*args, *kwargs.values()))
-    if not (found or here.modes):
+            if kwargs:
+                found = takers(kwargs.values())
+    if not found and not (here.modes and here.asked):
         return plain(*args, **kwargs)
     made = offer(func, found, args, kwargs)
     if made is NotImplemented and not operator:  # of an operator, Python asks the other side
@@ -167,10 +169,10 @@ def call(plain: Any, func: Any, operator: bool, args: Any, kwargs: Any) -> Any:
     return made
 
 
-def offer(func: Any, found: list[Any], args: Any, kwargs: Any) -> Any:
+def offer(func: Any, found: Sequence[Any], args: Any, kwargs: Any) -> Any:
     """Ask the innermost mode, then the arguments; NotImplemented if none takes the call."""
     types = tuple(type(one) for one in found)
-    if here.modes:
+    if here.modes and here.asked:
         modes = here.modes
         here.modes = modes[:-1]  # inside its own answer a mode is not asked again
         try:
@@ -186,7 +188,7 @@ def offer(func: Any, found: list[Any], args: Any, kwargs: Any) -> Any:
     return NotImplemented
 
 
-def refusal(func: Any, found: list[Any]) -> TypeError:
+def refusal(func: Any, found: Sequence[Any]) -> TypeError:
     """Build the error for a call that nobody wanted."""
     return TypeError(f"no implementation found for {names.get(func, func)!r} on types that "
                      f"implement __torch_function__: {[type(one) for one in found]}; all of them "
@@ -200,7 +202,7 @@ def first_offer(op: Any, args: Any) -> Any:
     late if a public function of several ops has begun already.
     """
     frame: Any = sys._getframe(1)
-    outer = None
+    outer: Any = None
     while frame is not None and str(frame.f_globals.get("__name__")).startswith("minigrad."):
         outer, frame = frame.f_code, frame.f_back
     direct = outer is op.public.__code__ or outer.co_name == "method"  # `method`: an operator
@@ -258,6 +260,8 @@ def make_overridable(function: Any, shown: Any, name: str, operator: bool = Fals
     plain.__kwdefaults__, plain.__annotations__ = function.__kwdefaults__, function.__annotations__
     function.__dict__.setdefault("__wrapped__", plain)  # where inspect.signature looks
     names.setdefault(shown, name)
+    if shown is function or not isinstance(shown, FunctionType):  # not an operator's
+        bodies[shown] = plain
     # first the argument, which the old body ignores, then the body: other threads may be calling
     function.__kwdefaults__ = {**(function.__kwdefaults__ or {}),
                                "_override": partial(call, plain, shown, operator)}

@@ -15,8 +15,10 @@ from ._dispatch import here, install, names, refusal, takers
 from .tensor import Tensor
 
 __all__ = ["BaseTorchFunctionMode", "TorchFunctionMode", "get_default_nowrap_functions",
-           "get_overridable_functions", "handle_torch_function", "has_torch_function",
-           "is_tensor_like", "is_tensor_method_or_property", "resolve_name", "wrap_torch_function"]
+           "get_ignored_functions", "get_overridable_functions", "handle_torch_function",
+           "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic",
+           "is_tensor_like", "is_tensor_method_or_property", "redispatch_function", "resolve_name",
+           "wrap_torch_function"]
 
 
 def has_torch_function(relevant_args: Iterable[Any]) -> bool:
@@ -30,7 +32,18 @@ def has_torch_function(relevant_args: Iterable[Any]) -> bool:
     >>> has_torch_function((torch.ones(2), 3))
     False
     """
-    return here.on and bool(here.modes or (here.classes and takers(relevant_args)))
+    return bool((here.modes and here.asked)
+                or (here.asked == _dispatch.CLASSES and takers(relevant_args)))
+
+
+def has_torch_function_unary(obj: Any) -> bool:
+    """Return `has_torch_function` of one argument."""
+    return has_torch_function((obj,))
+
+
+def has_torch_function_variadic(*args: Any) -> bool:
+    """Return `has_torch_function` of several arguments."""
+    return has_torch_function(args)
 
 
 def handle_torch_function(public_api: Callable[..., Any], relevant_args: Iterable[Any],
@@ -54,7 +67,7 @@ def handle_torch_function(public_api: Callable[..., Any], relevant_args: Iterabl
     """
     relevant = list(relevant_args)
     found = takers(relevant)
-    if not found and not here.modes:  # plain tensors: what Tensor's own does
+    if not found and not (here.modes and here.asked):  # plain tensors: what Tensor's own does
         return Tensor.__torch_function__(public_api, (), args, kwargs)
     made = _dispatch.offer(public_api, found, args, kwargs)
     if made is NotImplemented:
@@ -87,6 +100,25 @@ def wrap_torch_function(dispatcher: Callable[..., Iterable[Any]]) -> Callable[..
     return decorate
 
 
+def redispatch_function(func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    """Run what a function does, while the public functions inside of it can be taken over.
+
+    For use in `__torch_function__`, with its own arguments.
+
+    >>> import minigrad as torch
+    >>> class Seen(torch.Tensor):
+    ...     @classmethod
+    ...     def __torch_function__(cls, func, types, args=(), kwargs=None):
+    ...         print(func.__name__)
+    ...         return torch.overrides.redispatch_function(func, types, args, kwargs)
+    >>> torch.overrides.redispatch_function(torch.fliplr, (Seen,), (Seen([[1., 2.]]),), {})
+    __get__
+    flip
+    tensor([[2., 1.]])
+    """
+    return _dispatch.bodies.get(func, func)(*args, **(kwargs or {}))
+
+
 def is_tensor_like(inp: Any) -> bool:
     """Return True for tensors and for objects that have `__torch_function__`."""
     return type(inp) is Tensor or hasattr(inp, "__torch_function__")
@@ -95,6 +127,17 @@ def is_tensor_like(inp: Any) -> bool:
 def get_default_nowrap_functions() -> set[Any]:
     """Return the functions whose results keep their class: `.grad` is what backward made."""
     return {Tensor.grad.__get__}  # type: ignore[attr-defined]
+
+
+def get_ignored_functions() -> set[Any]:
+    """Return the public functions that nothing takes over: settings, files, questions about types.
+
+    >>> import minigrad as torch
+    >>> torch.is_tensor in torch.overrides.get_ignored_functions()
+    True
+    """
+    return {getattr(module, name) for _, module in _dispatch.spaces() for name in vars(module)
+            if name in _dispatch.NEVER}
 
 
 def get_overridable_functions() -> dict[Any, list[Any]]:

@@ -25,7 +25,7 @@ torch.autograd.functional torch.autograd.graph torch.nn torch.nn.functional torc
 torch.nn.attention torch.nn.attention.bias
 torch.nn.utils torch.nn.utils.rnn torch.nn.utils.prune torch.nn.utils.parametrize
 torch.nn.utils.parametrizations torch.nn.utils.stateless torch.nn.utils.fusion torch.nn.grad
-torch.nn.parameter torch.optim torch.optim.lr_scheduler torch.utils.data""".split())  # noqa: SIM905
+torch.nn.parameter torch.optim torch.optim.lr_scheduler torch.utils.data torch.overrides""".split())  # noqa: SIM905
 KINDS = {inspect.Parameter.POSITIONAL_ONLY: "positional",
          inspect.Parameter.POSITIONAL_OR_KEYWORD: "either",
          inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.KEYWORD_ONLY: "keyword",

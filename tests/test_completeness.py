@@ -43,6 +43,7 @@ SPACES = [
     "torch.nn.utils.stateless",
     "torch.optim",
     "torch.optim.lr_scheduler",
+    "torch.overrides",
 ]
 # Namespaces of functions in C++, whose recorded schemas are not what users call.
 LOOSE = ("torch", "torch.Tensor", "torch.autograd")
