@@ -76,8 +76,8 @@ class TreeSpec:
     def __init__(self, type: Any, context: Any, children_specs: list[TreeSpec]) -> None:
         self.type, self.context, self._children = type, context, children_specs
         self.num_children = len(children_specs)
-        self.num_nodes = 1 + sum(child.num_nodes for child in children_specs)
-        self.num_leaves = sum(c.num_leaves for c in children_specs) if type is not None else 1
+        self.num_nodes: int = 1 + sum(child.num_nodes for child in children_specs)
+        self.num_leaves: int = 1 if type is None else sum(c.num_leaves for c in children_specs)
 
     children_specs = property(lambda self: self._children, doc="The specs of the children.")
 
