@@ -1,7 +1,8 @@
 """Softmax, its logarithm and log-sum-exp with their gradients.
 
-The maximum is subtracted first, so that no exponential overflows. A slice of nothing but -inf
-gives NaN, as 0 / 0, like PyTorch. float16 is computed in float32 and rounded once.
+The maximum is subtracted first, so that no exponential overflows; softmax of moderate numbers, to
+which it makes no difference, leaves that out. A slice of nothing but -inf gives NaN, as 0 / 0, like
+PyTorch. float16 is computed in float32 and rounded once.
 
 Arrays are viewed as (outer, n, inner) with the axis in the middle, or (outer, n) if it is the last,
 and worked on in blocks of outer slices that stay in the cache between the passes.
@@ -15,7 +16,9 @@ from math import prod
 
 import numpy as np
 
-from minigrad.kernels._blocks import BLOCK, each_block
+from minigrad._quiet import quietly, quietly_by_rows
+from minigrad.kernels._blocks import LONG, ROWS
+from minigrad.kernels._threads import one_blas_thread, run, scratch
 
 __all__ = [
     "log_softmax",
@@ -30,6 +33,9 @@ __all__ = [
 Array = np.ndarray
 
 _SHORT = 32  # elements
+_ALONE = 8192  # elements: OpenBLAS itself takes one thread only
+_MODERATE = 40.0  # exponentials of such numbers and their sums are far from overflow
+_SURE = 1e-5  # shares of a larger sum are normal numbers down to 1e-33
 
 
 def softmax(x: Array, axis: int) -> Array:
@@ -77,16 +83,19 @@ def _in_blocks(function: Callable[..., None], axis: int, *arrays: Array) -> Arra
     view = (outer, length) if inner == 1 else (outer, length, inner)
     inputs = [np.ascontiguousarray(_wide(array)).reshape(view) for array in arrays]
     out = np.empty(view, inputs[0].dtype)
-    if 0 < size <= BLOCK:
-        function(out, *inputs)
-    elif size:
-        step = max(1, BLOCK // (length * inner))
+    quiet = quietly_by_rows if view[-1] >= LONG else quietly
+    if size > ROWS:
+        step = max(1, ROWS // (length * inner))
 
         def work(index: int) -> None:
             part = slice(index * step, (index + 1) * step)
-            function(out[part], *(array[part] for array in inputs))
+            quiet(function, out[part], *(array[part] for array in inputs))
 
-        each_block(work, -(-outer // step), size)
+        one_blas_thread(run, work, -(-outer // step))
+    elif size > _ALONE:
+        one_blas_thread(quiet, function, out, *inputs)
+    elif size:
+        quiet(function, out, *inputs)
     return out.reshape(shape) if out.dtype is dtype else out.reshape(shape).astype(dtype)
 
 
@@ -118,6 +127,13 @@ def row_maxima(x: Array) -> Array:
 
 
 def _softmax(out: Array, x: Array) -> None:
+    """Write the shares; where no exponential overflows the maximum need not be subtracted."""
+    if np.maximum.reduce(x, axis=None) <= _MODERATE:
+        np.exp(x, out=out)
+        total = _sum(out)
+        if np.minimum.reduce(total, axis=None) >= _SURE:
+            out /= total
+            return
     np.subtract(x, _top(x), out=out)
     np.exp(out, out=out)
     out /= _sum(out)
@@ -125,7 +141,8 @@ def _softmax(out: Array, x: Array) -> None:
 
 def _log_softmax(out: Array, x: Array) -> None:
     np.subtract(x, _top(x), out=out)
-    out -= np.log(_sum(np.exp(out)))
+    power = np.exp(out, out=scratch("exp", out.shape, out.dtype))
+    out -= np.log(_sum(power))
 
 
 def _softmax_backward(out: Array, y: Array, g: Array) -> None:

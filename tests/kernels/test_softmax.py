@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from minigrad.kernels import softmax as kernel
+from minigrad.kernels._threads import get_num_threads, set_num_threads
 from minigrad.kernels.softmax import (
     log_softmax,
     log_softmax_backward,
@@ -104,3 +106,36 @@ def test_logsumexp_of_infinities_and_of_nothing():
     assert logsumexp(np.array([0.0, np.inf]), 0) == np.inf
     assert logsumexp(np.empty((2, 0)), 1).tolist() == [-np.inf, -np.inf]
     assert logsumexp(np.array([1, 2], np.float16), 0).dtype == np.float16
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("low", "high"), [(-8, 8), (-40, 40), (-45, -41), (30, 41), (-9, 0)])
+def test_moderate_logits_with_and_without_the_maximum(low, high, axis):
+    """On both sides of where the maximum need not be subtracted; some numbers are masked."""
+    x = np.random.default_rng(4).uniform(low, high, (60, 300)).astype(np.float32)
+    x[::7, 3], x[5, ::11] = -np.inf, -np.inf
+    p = exact(x, axis)[0]
+    np.testing.assert_allclose(softmax(x, axis), p, rtol=8 * np.finfo(np.float32).eps)
+    x[7, 7] = np.nan
+    spoiled = np.isnan(softmax(x, axis))
+    assert spoiled.sum() == x.shape[axis] and spoiled.take(7, 1 - axis).all()
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax])
+@pytest.mark.parametrize(("shape", "axis"), [((40, 30), 1), ((40, 300), 1), ((9, 5, 300), 1)])
+def test_blocks_and_threads_change_nothing(function, shape, axis, monkeypatch):
+    x, g = draw(shape, 5, np.float32, 10), draw(shape, 6, np.float32)
+    whole = function(x, axis)
+    back = softmax_backward if function is softmax else log_softmax_backward
+    kept = get_num_threads()
+    monkeypatch.setattr(kernel, "ROWS", 2000)
+    found = []
+    try:
+        for threads in (1, 2):
+            set_num_threads(threads)
+            found.append((function(x, axis), back(g, whole, axis)))
+    finally:
+        set_num_threads(kept)
+    np.testing.assert_allclose(found[0][0], whole, rtol=2e-6, atol=5e-7)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
