@@ -17,8 +17,9 @@ RUNS = [(line, mode) for family in families() for line in lines_of(family) if li
         for mode in line.modes]
 every_run = pytest.mark.parametrize(("line", "mode"), RUNS,
                                     ids=[f"{line.make}-{mode}" for line, mode in RUNS])
-SAMPLES = [case.values[1] for case in CASES]
-every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[case.id for case in CASES])
+# as_strided reads memory: other strides of the input give other values, as they should
+SAMPLES = [case.values[1] for case in CASES if "as_strided" not in case.values[1].name]
+every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[s.id for s in SAMPLES])
 
 
 @pytest.fixture(autouse=True)
