@@ -151,7 +151,7 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     rank = (values > share * values.max(-1, initial=0)[..., None]).sum(-1)
     x = matmul(pinv(A, rtol=share), right)
     none = empty((0,), dtype=A.dtype)
-    residuals = none
+    residuals = x.reshape(-1)[:0].clone()  # empty, and in the graph as PyTorch's
     if m > n and driver != "gelsy" and (driver == "gels" or (rank == n).all()):
         residuals = sum((matmul(A, x) - right) ** 2, -2)
         residuals = residuals.squeeze(-1) if vector else residuals
