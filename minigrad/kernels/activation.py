@@ -15,6 +15,7 @@ there it is 2 t / (1 - t) with t = tanh(x / 2), which loses no digits for x <= 0
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy._core._multiarray_umath import __cpu_features__
@@ -30,11 +31,10 @@ __all__ = ["elu", "elu_backward", "elu_slope", "prelu", "prelu_weight", "relu", 
 
 Array = np.ndarray
 
-_ZERO = {np.dtype(kind): np.zeros((), kind) for kind in ("f4", "f8")}
-_ONE = {kind: np.ones((), kind) for kind in _ZERO}
-_TOP = {kind: np.array(np.inf, kind) for kind in _ZERO}
-_BOTTOM = {kind: np.array(-np.inf, kind) for kind in _ZERO}
-_BITS = {kind: [np.array(bit, f"i{kind.itemsize}") for bit in (0, 1)] for kind in _ZERO}
+_ABOVE = {np.dtype(kind): (np.zeros((), kind), np.array(np.inf, kind)) for kind in ("f4", "f8")}
+_BOTTOM = {kind: np.array(-np.inf, kind) for kind in _ABOVE}
+_ONE = {kind: np.ones((), kind) for kind in _ABOVE}
+_BITS = {kind: [np.array(bit, f"i{kind.itemsize}") for bit in (0, 1)] for kind in _ABOVE}
 _SMALL = 4096  # elements: fmin takes less time than looking for nan
 _LARGE = 1 << 20  # elements: with fewer, relu is done before another thread is awake
 _PART = 1 << 18  # elements that a thread takes at a time
@@ -43,9 +43,10 @@ SIMD_EXPM1 = bool(__cpu_features__.get("AVX512_SKX"))  # tests switch it
 
 def relu(x: Array) -> Array:
     """Return max(x, 0) of a float array; nan stays nan and -0.0 stays -0.0."""
-    zero, top = _ZERO.get(x.dtype), _TOP.get(x.dtype)
-    if zero is None:  # clip of float16 takes twice as long
-        return np.maximum(np.zeros((), x.dtype), x)
+    bounds = _ABOVE.get(x.dtype)
+    if bounds is None:  # clip of float16 takes twice as long
+        return np.maximum(ZERO[x.dtype], x)
+    zero, top = bounds
     if x.size < _LARGE or not x.flags.c_contiguous:
         return clip(x, zero, top)
     y = np.empty_like(x)
@@ -86,8 +87,8 @@ def prelu(x: Array, weight: Array) -> Array:
 def prelu_weight(g: Array, x: Array, shape: tuple[int, ...]) -> Array:
     """Return the gradient of the weight, of `shape`: sums of g x where x is not positive."""
     kept = tuple(i for i, n in enumerate(shape) if n != 1)
-    if x.dtype in _ZERO and kept in ((), (1,)) and len(shape) == x.ndim and x.size:
-        products = clip(x, _BOTTOM[x.dtype], _ZERO[x.dtype])
+    if x.dtype in _ABOVE and kept in ((), (1,)) and len(shape) == x.ndim and x.size:
+        products = clip(x, _BOTTOM[x.dtype], ZERO[x.dtype])
         products *= g
         found = _sums(products, kept)
         if np.isfinite(found).all():  # 0 g is nan if g is infinite, and nan x are not dropped
@@ -120,6 +121,12 @@ def elu_backward(g: Array, x: Array, alpha: float, scale: float, input_scale: fl
     return in_blocks(_elu_backward, (g, x), alpha * scale * input_scale, scale, input_scale)
 
 
+@lru_cache(maxsize=64)
+def _numbers(kind: np.dtype, *values: float) -> list[Array]:
+    """Return numbers as 0-d arrays: NumPy takes twice as long to begin with Python's."""
+    return [np.array(value, kind) for value in values]
+
+
 def sigmoid(x: Array) -> Array:
     """Return 1 / (1 + exp(-x)); results below the normal numbers become 0."""
     return in_blocks(_sigmoid, (x,))
@@ -132,39 +139,43 @@ def sigmoid_backward(g: Array, y: Array) -> Array:
 
 # ---- blocks
 def _elu(x: Array, out: Array, factor: float, scale: float, input_scale: float) -> None:
-    below = clip(x, _BOTTOM[x.dtype], _ZERO[x.dtype], out=np.empty_like(out))
+    zero, top = _ABOVE[x.dtype]
+    f, s, i = _numbers(x.dtype, factor, scale, input_scale)
+    below = clip(x, _BOTTOM[x.dtype], zero, out=np.empty_like(out))
     if SIMD_EXPM1:
         if input_scale != 1:
-            below *= input_scale
+            below *= i
         np.expm1(below, out=below)
-        below *= factor
+        below *= f
     else:
         below *= input_scale / 2
         np.tanh(below, out=below)
-        np.subtract(_ONE[x.dtype], below, out=out)
+        np.subtract(1, below, out=out)
         below *= 2 * factor
         below /= out
-    clip(x, _ZERO[x.dtype], _TOP[x.dtype], out=out)
+    clip(x, zero, top, out=out)
     if scale != 1:
-        out *= scale
+        out *= s
     out += below
 
 
 def _slope(x: Array, out: Array, factor: float, scale: float, input_scale: float) -> None:
-    if x.size <= _SMALL or np.isnan(np.maximum.reduce(x, axis=None)):
-        np.fmin(x, _ZERO[x.dtype], out=out)  # nan counts as above 0, as in PyTorch
+    zero, _ = _ABOVE[x.dtype]
+    f, i, missing = _numbers(x.dtype, factor, input_scale, scale - factor)
+    if x.size <= _SMALL or (top := np.maximum.reduce(x, axis=None)) != top:
+        np.fmin(x, zero, out=out)  # nan counts as above 0, as in PyTorch
     else:
-        clip(x, _BOTTOM[x.dtype], _ZERO[x.dtype], out=out)
+        clip(x, _BOTTOM[x.dtype], zero, out=out)
     if input_scale != 1:
-        out *= input_scale
+        out *= i
     np.exp(out, out=out)
     if factor != 1:
-        out *= factor
+        out *= f
     if factor != scale:  # as integers the bits of numbers above 0 are above 0, too
-        zero, one = _BITS[x.dtype]
-        missing = clip(x.view(zero.dtype), zero, one)
-        missing *= np.array(scale - factor, x.dtype).view(zero.dtype)
-        out += missing.view(x.dtype)
+        no, yes = _BITS[x.dtype]
+        above = clip(x.view(no.dtype), no, yes)
+        above *= missing.view(no.dtype)
+        out += above.view(x.dtype)
 
 
 def _elu_backward(g: Array, x: Array, out: Array, *constants: float) -> None:
