@@ -36,7 +36,11 @@ def render(source: str, format: str) -> bytes:
     if shutil.which("dot"):
         import graphviz  # type: ignore[import-untyped, import-not-found]
 
-        return graphviz.Source(source).pipe(format=format, quiet=True)
+        try:
+            return graphviz.Source(source).pipe(format=format, quiet=True)
+        except graphviz.CalledProcessError as error:
+            told = (error.stderr or b"").decode(errors="replace")
+            raise RuntimeError(f"Graphviz could not draw the graph: {error}\n{told}") from error
     try:
         import pygraphviz  # type: ignore[import-untyped, import-not-found]
     except ImportError:
