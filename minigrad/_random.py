@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._device import cpu, device, to_device
+from ._fork import kept_free
 from ._override import here
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Generator:
 
     def __init__(self, device: device | str = cpu) -> None:
         self.device = to_device(device)
-        self._lock = threading.RLock()
+        self._lock = kept_free(threading.RLock())
         self._bits: Any = None  # made at the first draw: importing numpy.random takes 20 ms
         self._seed: int | None = _FIRST_SEED
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ._fork import accumulating
 from .modes import state
 from .versions import InferenceStorage, storage_of
 from .walk import LEAF
@@ -18,7 +18,6 @@ from .walk import LEAF
 ndarray = np.ndarray
 Tensor: Any = None  # tensor.py sets it, here and in engine.py
 numbers = itertools.count(1)  # nodes are numbered as they are made
-_accumulating = threading.Lock()
 
 
 def wrap(array: Any, node: Any) -> Any:
@@ -211,7 +210,7 @@ class Leaf:
     def accumulate(self, g: Any, create: bool) -> None:
         """Add a finished gradient to `.grad`, which never shares memory with anything else."""
         shown = (g if create else wrap(np.array(g), None)) if self.post_hooks else None
-        with _accumulating:
+        with accumulating:
             if self.grad is None:
                 if not create:
                     if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 3:
@@ -261,9 +260,8 @@ class Leaf:
 
     def watchers(self) -> dict[int, Callable[..., Any]]:
         """Return the hooks that run after the gradient was added, for one more."""
-        Leaf.hooked, hooks = True, self.post_hooks
-        hooks = self.post_hooks = {} if hooks is None else hooks
-        return hooks
+        Leaf.hooked, self.post_hooks = True, {} if self.post_hooks is None else self.post_hooks
+        return self.post_hooks
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from ._fork import kept_free
 from .anomaly import anomaly
 from .engine import Node, wrap
 from .modes import state, without_grad
 from .versions import storage_of
 
 ndarray = np.ndarray
-_lock = threading.Lock()
+_lock = kept_free(threading.Lock())
 
 
 class Packed:

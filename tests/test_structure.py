@@ -19,9 +19,9 @@ FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts[0] in 
 
 # A file may import at module level from files of its own layer or lower ones.
 LAYERS = [
-    {"_dtype", "_check", "_fork", "_device", "_random", "cuda", "_override", "_quiet", "return_types",
+    {"_dtype", "_check", "_device", "_random", "cuda", "_override", "_quiet", "return_types",
      "_hints", "compiler", "jit", "_settings", "_absent", "version", "backends", "amp", "storage",
-     "random"},
+     "random", "_fork"},
     {"kernels"},
     {"engine", "declare", "nodes", "walk", "fused", "modes", "versions", "views", "anomaly",
      "backprop", "reshaping", "saved", "node_hooks", "outputs"},
