@@ -41,15 +41,15 @@ _PART = 1 << 18  # elements that a thread takes at a time
 SIMD_EXPM1 = bool(__cpu_features__.get("AVX512_SKX"))  # tests switch it
 
 
-def relu(x: Array) -> Array:
-    """Return max(x, 0) of a float array; nan stays nan and -0.0 stays -0.0."""
+def relu(x: Array, out: Array | None = None) -> Array:
+    """Return max(x, 0) of a float array; nan stays nan and -0.0 stays -0.0. `out` may be x."""
     bounds = _ABOVE.get(x.dtype)
     if bounds is None:  # clip of float16 takes twice as long
-        return np.maximum(ZERO[x.dtype], x)
+        return np.maximum(ZERO[x.dtype], x, out=out)
     zero, top = bounds
     if x.size < _LARGE or not x.flags.c_contiguous:
-        return clip(x, zero, top)
-    y = np.empty_like(x)
+        return clip(x, zero, top, out=out)
+    y = np.empty_like(x) if out is None else out
     source, target = x.reshape(-1), y.reshape(-1)
     _each_part(lambda part: clip(source[part], zero, top, out=target[part]), x.size)
     return y

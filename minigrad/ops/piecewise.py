@@ -35,7 +35,14 @@ def _stopped(g: Any, y: Any) -> Any:
     return activation.relu_backward(g, y) if type(g) is ndarray else where(y <= 0, 0.0, g)
 
 
-@op(input=lambda g, y: _stopped(g, y))
+def _relu_in_place(input: ndarray) -> None:
+    if input.dtype.kind == "f":
+        activation.relu(input, out=input)
+    else:
+        input[...] = relu.op.forward(input)  # type: ignore[attr-defined]
+
+
+@op(input=lambda g, y: _stopped(g, y), mutate=_relu_in_place)
 def relu(input: Any) -> Any:
     """Return max(input, 0), elementwise; nan stays nan and the slope at 0 is 0.
 

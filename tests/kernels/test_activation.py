@@ -1,5 +1,7 @@
 """relu, elu and sigmoid kernels against formulas in float64: sizes, dtypes, strides, threads."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,19 @@ def test_relu_bit_for_bit(size, dtype, threads):
         minus = (x == 0) & np.signbit(x)
         np.testing.assert_array_equal(np.signbit(y[x == x]), minus[x == x])
     assert activation.relu_backward(g, y).tobytes() == np.where(kept, g, dtype(0)).tobytes()
+
+
+@pytest.mark.parametrize("size", [1 << 16, 1 << 20])
+def test_relu_in_place_needs_no_memory(size):
+    x = np.linspace(-1, 1, size, dtype=np.float32)
+    expected = np.maximum(x, 0)
+    tracemalloc.start()
+    y = activation.relu(x, out=x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert y is x
+    assert peak < size  # bytes
+    np.testing.assert_array_equal(x, expected)
 
 
 @pytest.mark.parametrize("simd", [True, False])
