@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from minigrad.kernels._product import ALONE, LEAD
 from minigrad.kernels._threads import one_blas_thread, run
 from minigrad.kernels.lowering import Lowering
 
@@ -45,7 +46,10 @@ def cut(plan: Lowering, images: int, rows: int, filters: int, itemsize: int) -> 
         count = -(-images // max(1, CHUNK_BYTES // max(size, 1)))
         if threads:
             count = min(images, count + count % 2)
-    starts = [i * images // count for i in range(count + 1)]
+    lead = 0.0  # images that the caller's thread computes while a worker wakes up
+    if threads and count < images:
+        lead = min(1.0, LEAD / (rows * plan.positions * (filters + COPY)))
+    starts = [0, *(round(lead + i * (images - lead) / count) for i in range(1, count)), images]
     tops = [i * lines // bands for i in range(bands + 1)]
     return [
         Chunk(a, b, top, bottom, plan.band(top, bottom))
@@ -54,6 +58,12 @@ def cut(plan: Lowering, images: int, rows: int, filters: int, itemsize: int) -> 
     ]
 
 
-def on_threads(task: Callable[[int], None], count: int) -> None:
-    """Call task(0), ..., task(count - 1) on the threads, with BLAS on one."""
-    one_blas_thread(run, task, count)
+def on_threads(task: Callable[[int], None], count: int, work: int) -> None:
+    """Call task(0), ..., task(count - 1) on the threads, with BLAS on one.
+
+    With so few multiplications (`work`) as ALONE, BLAS takes no more threads anyway.
+    """
+    if count == 1 and work <= ALONE:
+        task(0)
+    else:
+        one_blas_thread(run, task, count)

@@ -18,7 +18,7 @@ import numpy as np
 from minigrad.kernels._threads import aligned
 from minigrad.kernels.lowering import Clear, Ints, Lowering, tiles
 
-KEEP = 1 << 22  # bytes of sources that a thread keeps
+KEEP = 1 << 23  # bytes of sources that a thread keeps
 LARGEST = 1 << 23  # bytes of columns that are not kept
 _ALL = slice(None)
 Sizes = tuple[int, int, int]  # images, groups, channels of a group
@@ -92,7 +92,7 @@ class Columns:
     def lower(self, x: np.ndarray) -> np.ndarray:
         """Return the columns of x (n, G, C, *spatial), valid until this thread makes others."""
         if self.tiles is not None:
-            self.tiles[...] = tiles(x, self.plan.kernel, self.plan.out)
+            self.tiles[...] = tiles(x, self.plan.kernel, self.plan.stride, self.plan.out)
         for target, source in self.places:
             target[...] = x[source]
         for target, window in self.copies:

@@ -104,7 +104,7 @@ def correlate(
         columns = _columns(plan, chunk, x, wide, ones)
         _multiply_into(w, columns, _matrices(y, chunk))
 
-    on_threads(task, len(chunks))
+    on_threads(task, len(chunks), y.size * rows)
 
 
 class Lanes:
@@ -135,7 +135,7 @@ def contract(plan: Lowering, g: np.ndarray, x: np.ndarray, ones: bool = False) -
             columns = _columns(plan, chunk, x, wide, ones)
             _times(columns, _matrices(g, chunk), lanes.sums[index], i == 0)
 
-    on_threads(task, len(lanes.lanes))
+    on_threads(task, len(lanes.lanes), g.size * rows)
     return lanes.total()
 
 
@@ -154,7 +154,7 @@ def both(
             _multiply_into(w, columns, _matrices(dx, chunk))
             _times(columns, _matrices(x, chunk), lanes.sums[index], i == 0)
 
-    on_threads(task, len(lanes.lanes))
+    on_threads(task, len(lanes.lanes), dx.size * rows)
     return lanes.total()
 
 
@@ -187,7 +187,7 @@ def correlate_phases(phases: list[Phase], g: np.ndarray, dx: np.ndarray) -> None
         target = dx[(slice(chunk.first, chunk.last), ..., *phase.where)]
         target[:, :, :, chunk.top : chunk.bottom] = image
 
-    on_threads(task, len(tasks))
+    on_threads(task, len(tasks), dx.size * phases[0].w.shape[2])
 
 
 def spread_tiles(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> None:
@@ -202,9 +202,8 @@ def spread_tiles(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -
         shape = (len(part), groups, channels, *plan.kernel, *chunk.plan.out)
         columns = scratch("columns", shape, g.dtype)
         multiply(w, part, columns.reshape(len(part), groups, rows, -1))
-        step = plan.kernel[0]
-        images = dx[chunk.first : chunk.last, :, :, chunk.top * step : chunk.bottom * step]
-        axes = len(plan.out)
-        tiles(images, plan.kernel, chunk.plan.out)[...] = np.moveaxis(columns, 2, 2 + axes)
+        images = dx[chunk.first : chunk.last, :, :, chunk.top * plan.stride[0] :]
+        spread = tiles(images, plan.kernel, plan.stride, chunk.plan.out)
+        spread[...] = np.moveaxis(columns, 2, 2 + len(plan.out))
 
-    on_threads(task, len(chunks))
+    on_threads(task, len(chunks), g.size * rows)

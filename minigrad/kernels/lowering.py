@@ -26,12 +26,14 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 Ints = tuple[int, ...]
 Slices = tuple[slice, ...]
 use_runs = True  # where they fit; tests switch it off
 
 
+@lru_cache(maxsize=1024)
 def output_size(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
     """Return the spatial sizes of a convolution's result.
 
@@ -114,7 +116,7 @@ class Lowering:
         self, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
     ) -> None:
         self.sizes = (spatial, kernel, stride, padding, dilation)
-        self.spatial, self.kernel, self.out = spatial, kernel, out
+        self.spatial, self.kernel, self.stride, self.out = spatial, kernel, stride, out
         self.taps = prod(kernel)
         self.row = prod(out[1:])  # elements of one line of the first axis
         self.positions = prod(out)
@@ -126,19 +128,24 @@ class Lowering:
         self.identity = (kernel, stride, out) == (ones, ones, spatial) and not any(padding)
         inner = zip(axes[1:], out[1:], strict=True)
         self.runs = use_runs and all(axis.longest() <= size for axis, size in inner)
-        # taps and positions tile x: the columns are x with its axes in another order
-        self.patches = kernel == stride != ones and not any(padding) and dilation == ones
-        self.patches &= all(k * o <= n for k, o, n in zip(kernel, out, spatial, strict=True))
+        # no tap reads what another reads: the columns are x with its axes in another order
+        sizes = zip(spatial, kernel, stride, dilation, out, strict=True)
+        self.patches = not self.identity and all(
+            k <= s and (k == 1 or d == 1) and (o - 1) * s + k <= n for n, k, s, d, o in sizes
+        )
+        self.patches &= not any(padding)
         self.steps = tuple(prod(out[a + 1 :]) for a in range(len(out)))
         self.places: list[Place] = []
         self.windows: list[Window] = []
         self.clears: list[Clear] = []
         self.front = self.back = 0
-        if self.runs:
+        if self.patches:
+            pass
+        elif self.runs:
             self._find_runs(axes)
         else:
             self._find_lines(axes)
-        self.parts = 1 + max(place.part for place in self.places)
+        self.parts = 1 + max((place.part for place in self.places), default=-1)
         self.length = self.front + self.rows * self.row + self.back  # of a channel of a part
 
     def _lines(self, axis: Axis, phase: int) -> tuple[slice, slice]:
@@ -207,13 +214,13 @@ class Lowering:
         return lowering(spatial, kernel, stride, moved, dilation, (stop - start, *self.out[1:]))
 
 
-def tiles(x: np.ndarray, kernel: Ints, out: Ints) -> np.ndarray:
+def tiles(x: np.ndarray, kernel: Ints, stride: Ints, out: Ints) -> np.ndarray:
     """Return the view (n, G, *kernel, C, *out) of x (n, G, C, *spatial), cut into tiles."""
-    n = len(out)
-    x = x[(..., *(slice(k * o) for k, o in zip(kernel, out, strict=True)))]
-    pairs = [size for pair in zip(out, kernel, strict=True) for size in pair]
-    x = x.reshape(*x.shape[:3], *pairs)
-    return x.transpose(0, 1, *range(4, 3 + 2 * n, 2), 2, *range(3, 3 + 2 * n, 2))
+    n, groups, channels = x.shape[:3]
+    outer, channel, inner = x.strides[:2], x.strides[2], x.strides[3:]
+    steps = (step * size for step, size in zip(stride, inner, strict=True))
+    shape = (n, groups, *kernel, channels, *out)
+    return as_strided(x, shape, (*outer, *inner, channel, *steps))
 
 
 @lru_cache(maxsize=1024)
