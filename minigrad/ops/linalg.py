@@ -14,6 +14,7 @@ from ..kernels.softmax import ones
 from .shape import reshape, transpose
 
 ndarray = np.ndarray
+FEW = 4096  # elements of a matrix whose product is too short for anything but the product itself
 
 
 # --------------------------------------------------------------------------------- common parts
@@ -192,10 +193,9 @@ def vdot(input: Any, other: Any) -> Any:
 # --------------------------------------------------------------------------------------- linear
 def _bias_sum(g: Any) -> Any:
     """Sum the gradient over the rows; a product with ones is faster than NumPy's reduction."""
-    if _plain(g):
-        g = _matrix(g)
+    if type(g) is ndarray and g.ndim == 2 and g.itemsize > 2:
         return ones(len(g), g.dtype).dot(g)
-    return g
+    return _bias_sum(_matrix(g)) if _plain(g) else g
 
 
 def _linear_name(y_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> str:
@@ -227,7 +227,10 @@ def _matrix(x: ndarray) -> ndarray:
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
+# Small matrices come first in each rule: every further question takes a tenth of their time.
 def _linear_input(g: Any, weight: Any) -> Any:
+    if type(g) is ndarray and g.ndim == 2 and g.size <= FEW >= weight.size and g.itemsize > 2:
+        return g.dot(weight)
     if _plain(g):
         dx = matrix_product(_matrix(g), weight)
         return dx if g.ndim == 2 else dx.reshape(*g.shape[:-1], weight.shape[1])
@@ -235,6 +238,8 @@ def _linear_input(g: Any, weight: Any) -> Any:
 
 
 def _linear_weight(g: Any, input: Any) -> Any:
+    if type(g) is ndarray and g.ndim == 2 and g.size <= FEW >= input.size and g.itemsize > 2:
+        return g.T.dot(input)
     if _plain(g) and _plain(input):
         return matrix_product(_matrix(g).T, _matrix(input))
     return _times(_mT(_rows(g)), _rows(input)) if input.ndim > 1 else _column(g) * input
@@ -245,13 +250,17 @@ def _linear_weight(g: Any, input: Any) -> Any:
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
-    rows = _plain(input)
-    y = matrix_product(_matrix(input), weight.T) if rows else product(input, weight.T)
+    if input.ndim == 2 and input.size <= FEW >= weight.size and input.itemsize > 2:
+        y = input.dot(weight.T)
+    elif _plain(input):
+        y = matrix_product(_matrix(input), weight.T)
+    else:
+        y = product(input, weight.T)
     if bias is not None:
         if bias.dtype is not y.dtype:
             check_same("linear", y, bias)
         y += bias
-    return y.reshape(*input.shape[:-1], len(weight)) if rows and input.ndim > 2 else y
+    return y if y.ndim == input.ndim else y.reshape(*input.shape[:-1], len(weight))
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
