@@ -11,7 +11,7 @@ from .backward import Gradients
 from .calls import Calls
 from .parts import Edge, Node
 from .watch import Watcher
-from .where import PACKAGE, shown
+from .where import PACKAGE, ours, shown
 
 _PLACES = tuple(os.path.join(PACKAGE, *parts) for parts in (
     ("ops", ""), ("nn", "functional"), ("nn", "_"), ("linalg",), ("_functions",), ("special",)))
@@ -51,7 +51,7 @@ class Failure:
                            for link in event.links]
             return made
         users = [k for k, (f, _) in enumerate(frames)
-                 if not f.f_code.co_filename.startswith(PACKAGE)]
+                 if not ours(f.f_code.co_filename)]
         inner = [f for f, _ in frames[(users[-1] + 1 if users else 0):]
                  if f.f_code.co_filename.startswith(_PLACES) and f.f_code.co_name[0].isalpha()]
         if users:

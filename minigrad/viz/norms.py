@@ -145,9 +145,10 @@ def norm_axes(norm: Any, shape: Any, *, num_groups: int | None = None, normalize
     """Show which elements of an (N, C, ...) input a norm averages for its first element.
 
     Args: `norm`: a norm layer, or the name of its class ("BatchNorm2d", "LayerNorm"); `shape` of
-    the input; of names: `num_groups` (GroupNorm), `normalized_shape` (LayerNorm, RMSNorm; default:
-    all but the first axis), `size` of the channel window (LocalResponseNorm, default 5). ValueError
-    for an unknown norm or options that do not fit.
+    the input; of names: `num_groups` (GroupNorm; default: the smallest divisor of the channels
+    above 1), `normalized_shape` (LayerNorm, RMSNorm; default: all but the first axis), `size` of
+    the channel window (LocalResponseNorm, default 5). ValueError for an unknown norm or options
+    that do not fit.
 
     >>> import minigrad as torch
     >>> print(torch.viz.norm_axes("GroupNorm", (2, 4, 3), num_groups=2).text())
@@ -229,8 +230,10 @@ class _Drawn:
         return str(self.shape[1]), "the statistics are over C, at each place of each sample"
 
     def _group(self) -> tuple[str, str]:
-        groups, channels = self.groups, self.shape[1]
-        if groups is None or groups < 1 or channels % groups:
+        channels = self.shape[1]
+        groups = self.groups if self.groups is not None else next(
+            (k for k in range(2, channels + 1) if channels % k == 0), 1)
+        if groups < 1 or channels % groups:
             raise ValueError(f"num_groups: GroupNorm needs a divisor of the {channels} channels, "
                              f"got {groups}")
         self.shared[0, :channels // groups] = True

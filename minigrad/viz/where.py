@@ -13,10 +13,16 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 Place = tuple[str, int, str]
 
 
+@functools.lru_cache(1024)
+def ours(file: str) -> bool:
+    """Tell whether a code object's file is minigrad's; some stand in "<...>", to be skipped."""
+    return file.startswith(PACKAGE) or (file.startswith("<") and PACKAGE in file)
+
+
 def user_frame() -> Place:
     """Return (file, line, function) of the innermost frame that is not minigrad's own."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and ours(frame.f_code.co_filename):
         frame = frame.f_back
     if frame is None:
         return ("", 0, "")

@@ -30,7 +30,10 @@ def same_as_file(name: str, text: str) -> None:
 
 
 def recorded(name: str) -> viz.Graph:
-    """Return the graph of a net without lines of this file and the text of the engine's rules."""
+    """Return the graph of a net without lines of this file and what the engine decides by itself.
+
+    That is the text of rules, and which kept values share a block of memory (see test_numbers).
+    """
     if name in FAILING:
         model, size = FAILING[name]
         with pytest.raises(RuntimeError) as caught:
@@ -40,7 +43,10 @@ def recorded(name: str) -> viz.Graph:
     else:
         model, inputs, _ = cases()[name]
         graph = viz.trace(model, *inputs, numbers=False)
-    graph.nodes = [replace(n, source="", code="", rules=()) for n in graph.nodes]
+    graph.nodes = [replace(n, source="", code="", rules=(), saved=tuple(
+        replace(v, memory=-1) for v in n.saved)) for n in graph.nodes]
+    kept = sum(v.bytes for n in graph.nodes for v in n.saved)
+    graph.totals = {**graph.sums, "saved_bytes": kept}
     return graph
 
 

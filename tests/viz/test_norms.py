@@ -88,3 +88,10 @@ def test_wrong_arguments_are_refused():
         draw("BatchNorm1d", (2,))
     with pytest.raises(ValueError, match="size"):
         draw("LocalResponseNorm", (2, 3, 4), size=0)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(4, 2), (9, 3), (5, 5), (1, 1)])
+def test_the_name_and_the_shape_are_enough(channels, groups):
+    picture = torch.viz.norm_axes("GroupNorm", (2, channels, 3))
+    given = torch.viz.norm_axes("GroupNorm", (2, channels, 3), num_groups=groups)
+    assert picture.text() == given.text()

@@ -76,7 +76,8 @@ def test_saved_values_by_hand(layer, size, saved):
                           dtypes=torch.int64 if isinstance(layer, nn.Embedding) else None)
     row = table.rows[0]
     assert row.saved_predicted == saved
-    assert row.saved_bytes == table.totals["saved_bytes"] == pytest.approx(saved, rel=0.01)
+    assert row.saved_bytes == table.totals["saved_bytes"]
+    assert row.saved_bytes == pytest.approx(saved, rel=0.05)  # statistics may share an array
     count = sum(p.numel() for p in layer.parameters())
     assert row.param_bytes == row.grad_bytes == 4 * count
 
