@@ -106,6 +106,13 @@ def tensor(value: Any, function: str, name: str = "input", position: int = 1) ->
     return value
 
 
+def array(value: Any, function: str, name: str, position: int) -> None:
+    """Refuse inside of an op what was no Tensor."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be Tensor, "
+                        f"not {type(value).__name__}; convert it with minigrad.as_tensor")
+
+
 def remedy(value: Any) -> str:
     """Say what to do with an argument that is no Tensor."""
     if hasattr(type(value), "__torch_function__"):
@@ -132,13 +139,42 @@ def takes(*names: str, error: type[Exception] = TypeError) -> Callable[[F], F]:
         def call(*args: Any, **given: Any) -> Any:
             try:
                 return function(*args, **given)
-            except Exception:
+            except Exception as problem:
                 found = _wrong_type(function, names, args, given)
+                if found is None and is_inner(problem):
+                    raise cannot_take(function.__name__, problem, [*args, *given.values()]
+                                      ) from problem
                 if found is None:
                     raise
             raise (error if "(position 1)" in found else TypeError)(found)
         return call  # type: ignore[return-value]
     return decorate
+
+
+# Errors that only say what went wrong inside: they get the function's name and arguments.
+INNER = (OverflowError, AttributeError)
+INNER_TEXTS = ("not subscriptable", "operands could not", "ufunc", "list index out of",
+               "tuple index out of", "setting an array", "only length-1", "unpack",
+               "axes don't match", "not iterable", "not callable", "unhashable",
+               "not supported between", "unsupported operand")
+
+
+def is_inner(error: Exception) -> bool:
+    """Return True for an error of Python or NumPy that says nothing about the call."""
+    text = str(error)
+    return "cannot take these arguments" not in text and (
+        isinstance(error, INNER) or any(part in text for part in INNER_TEXTS))
+
+
+def cannot_take(function: str, error: Exception, args: Any) -> Exception:
+    """Return an error with a function's arguments, of torch's class where it is known."""
+    given = []
+    for a in args:
+        a = getattr(a, "_data", a)
+        given.append(f"a tensor of shape {list(a.shape)} and dtype {a.dtype}"
+                     if hasattr(a, "strides") else repr(a)[:60])
+    kind = TypeError if isinstance(error, (TypeError, AttributeError)) else RuntimeError
+    return kind(f"{function}() cannot take these arguments: {', '.join(given)} ({error})")
 
 
 def _wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequence[Any],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import _check
 from .ops._operands import with_out
 from .tensor import Tensor
 
@@ -40,6 +41,7 @@ def to_dlpack(tensor: Any) -> Any:
         return tensor.__dlpack__()
 
 
+@_check.takes("A")
 def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2,
                 M: Any = None) -> tuple[Any, Any, Any]:
     """Return U, S, V of about the q largest singular values of A (of A - M), found by chance.
@@ -72,6 +74,7 @@ def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2,
     return (V, S, U) if turned else (U, S, V)
 
 
+@_check.takes("A")
 def pca_lowrank(A: Any, q: int | None = None, center: bool = True,
                 niter: int = 2) -> tuple[Any, Any, Any]:
     """Return U, S, V of the q first principal components of the rows of A: see `svd_lowrank`.

@@ -7,12 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from . import _dtype, storage
+from . import _check, _dtype, storage
 from ._check import dim as check_dim
 from ._check import tensor
 from ._device import check_memory_format, contiguous_format, preserve_format
 from .kernels.layout import has_format, stride_of
 from .ops import convert, create, shape
+
+
+def _own_dim(dim: int, ndim: int) -> int:
+    """Return a dimension that exists in [0, ndim): 0-d tensors have none, even for 0 and -1."""
+    found = check_dim(dim, ndim)
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return found
 
 
 class InfoMethods:
@@ -36,14 +44,14 @@ class InfoMethods:
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of one dimension."""
         found = self._data.shape
-        return _dtype.as_size(found) if dim is None else found[check_dim(dim, len(found))]
+        return _dtype.as_size(found) if dim is None else found[_own_dim(dim, len(found))]
 
     def stride(self, dim: int | None = None) -> Any:
         """Return how many elements lie between neighbours of each dimension, or of one."""
         array = self._data
         steps = tuple(s // array.itemsize for s in array.strides) if array.size else stride_of(
             array.shape, contiguous_format)
-        return steps if dim is None else steps[check_dim(dim, len(steps))]
+        return steps if dim is None else steps[_own_dim(dim, len(steps))]
 
     def numel(self) -> int:
         """Return the number of elements."""
@@ -195,6 +203,7 @@ class InfoMethods:
     to = convert.to
     type = convert.type_
 
+    @_check.takes("other")
     def type_as(self, other: Any) -> Any:
         """Return the tensor in another tensor's dtype."""
         return convert.as_type(self, other._data.dtype)

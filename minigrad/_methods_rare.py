@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _check
 from ._absent import OF_TENSORS, Absent
 from ._check import asked_format, integer, sizes, tensor
 from ._device import contiguous_format, preserve_format
@@ -180,6 +181,7 @@ class RareMethods:
             memory_format = suggested(template)
         return self.resize_(*template.shape, memory_format=memory_format)
 
+    @_check.takes("source?")
     def set_(self, source: Any = None, storage_offset: int = 0, size: Any = None,
              stride: Any = None) -> Any:
         """Let the tensor show the memory of another one; without `source` it becomes empty.

@@ -11,7 +11,7 @@ from operator import itemgetter
 from types import FunctionType
 from typing import Any, TypeVar
 
-from ._check import remedy
+from ._check import cannot_take, is_inner, remedy
 
 REQUIRED = object()  # stands for an argument without default
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "a": "input"}
@@ -206,19 +206,15 @@ class Op:
         """Return what a caller should see for an error of forward: NumPy's own words say little."""
         if isinstance(error, ValueError) and self.explain is not None:
             return self.explain(*arrays)
-        text = str(error)
-        if not isinstance(error, INNER) and not any(part in text for part in INNER_TEXTS):
-            return error
-        given = ", ".join(f"a tensor of shape {list(a.shape)} and dtype {a.dtype}"
-                          if hasattr(a, "strides") else repr(a)[:60] for a in arrays)
-        kind = TypeError if isinstance(error, (TypeError, AttributeError)) else RuntimeError
-        return kind(f"{self.name}() cannot take these arguments: {given} ({text})")
+        return cannot_take(self.name, error, arrays) if is_inner(error) else error
 
-    def offer(self, args: Any) -> Any:
-        """Offer the call to an argument that is no tensor but has `__torch_function__`."""
-        from ._dispatch import first_offer
-
-        return first_offer(self, args)
+    def listed(self, tensors: Any) -> list[Any]:
+        """Return a sequence of tensors as a new list."""
+        try:
+            return list(tensors)
+        except TypeError:
+            raise TypeError(f"{self.name}(): argument 'tensors' (position 1) must be tuple of "
+                            f"Tensors, not {type(tensors).__name__}") from None
 
     def refuse(self, at: int, arg: Any) -> Exception:
         if self.explain and isinstance(arg, (list, tuple)) and not arg:  # cat([])
@@ -234,14 +230,6 @@ class Overridden(TypeError):
 def no_tensor(arg: Any, text: str) -> TypeError:
     """Build the error for an argument that must be a tensor."""
     return Overridden(text) if hasattr(type(arg), "__torch_function__") else TypeError(text)
-
-
-# Errors that only say what went wrong inside: they get the op's name and arguments.
-INNER = (OverflowError, AttributeError)
-INNER_TEXTS = ("not subscriptable", "operands could not", "ufunc '", "list index out of",
-               "tuple index out of", "setting an array", "only length-1", "unpack",
-               "axes don't match", "not iterable", "not callable", "unhashable",
-               "not supported between", "unsupported operand")
 
 
 def names_of(function: Any) -> list[str]:

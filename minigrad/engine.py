@@ -102,7 +102,7 @@ def gather(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
 def gather_many(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
     """`gather` for ops over a sequence of tensors (cat, stack, einsum): the first argument."""
     arrays, mask, found = list(args), 0, False
-    items = arrays[0] = list(args[0])
+    items = arrays[0] = op.listed(args[0])
     for k, arg in enumerate(items):
         if isinstance(arg, Tensor):
             found = True

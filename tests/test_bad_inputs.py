@@ -29,7 +29,7 @@ SPACES = {"torch": torch, "Tensor": torch.Tensor, "linalg": torch.linalg, "speci
 SKIPPED = re.compile(r"set_\w+|manual_seed|seed|save|load|from_file|compile|use_deterministic\w+|"
                      r"enable_grad|no_grad|inference_mode|Generator|device|.*Tensor|summary|vmap|"
                      r"default_generator|autocast|GradScaler|apply_|map_|map2_|share_memory_|"
-                     r"update_wrapper|initial_seed|cuda|get_\w+|is_\w+|frombuffer|typename|unpickle|register_\w+")
+                     r"update_wrapper|apply|initial_seed|cuda|get_\w+|is_\w+|frombuffer|typename|unpickle|register_\w+")
 # Messages of Python or NumPy that say nothing about the call.
 INTERNAL = re.compile(r"object has no attribute|not subscriptable|operands could not be broadcast|"
                       r"ufunc|list index out of range|tuple index out of range|setting an array|"
@@ -128,28 +128,6 @@ WRITERS = re.compile(r".*_|backward|relu6?|[sc]elu|elu|silu|mish|hardswish|hards
                      r"leaky_relu|threshold|dropout|.*_dropout|dropout\dd|rrelu")
 ALL = dict(functions())
 SHARES = 8
-# Functions in Python that look at an argument before they check it, so that the error names what
-# they looked at (`'str' object has no attribute 'ndim'`). A ratchet: the list may only shrink.
-TERSE = set("""
-Tensor.addcmul Tensor.cauchy_
-Tensor.exponential_ Tensor.float_power Tensor.index_put Tensor.index_put_ Tensor.log_normal_
-Tensor.normal_ Tensor.scatter_ Tensor.scatter_add_ Tensor.set_ Tensor.std Tensor.type_as
-Tensor.var functional.apply functional.binary_cross_entropy
-functional.binary_cross_entropy_with_logits functional.cross_entropy functional.embedding
-functional.embedding_bag functional.huber_loss functional.l1_loss
-functional.linear_cross_entropy functional.margin_ranking_loss functional.mse_loss
-functional.multilabel_soft_margin_loss functional.smooth_l1_loss linalg.cross linalg.lstsq
-linalg.matrix_rank linalg.multi_dot linalg.svd linalg.tensorsolve torch.addcmul
-torch.affine_grid_generator torch.atleast_1d
-torch.atleast_2d torch.atleast_3d torch.bartlett_window
-torch.binary_cross_entropy_with_logits torch.blackman_window torch.cartesian_prod torch.cat
-torch.chain_matmul torch.concat torch.concatenate torch.einsum torch.float_power
-torch.hamming_window torch.hann_window torch.histogramdd torch.index_put torch.index_put_
-torch.margin_ranking_loss torch.meshgrid torch.pca_lowrank torch.range torch.stack torch.std
-torch.std_mean torch.svd_lowrank torch.var torch.var_mean
-""".split())  # noqa: SIM905
-
-
 def problems(share: int, of: int) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, function in ALL.items():
@@ -165,14 +143,8 @@ def problems(share: int, of: int) -> dict[str, list[str]]:
 @pytest.mark.parametrize("share", range(SHARES))
 def test_bad_arguments_give_one_clear_error(share):
     found = problems(share, SHARES)
-    broken = [text for texts in found.values() for text in texts
-              if not re.search("inner message|class AttributeError", text)]
-    assert not broken, "\n".join(broken)
-    unclear = [texts[0] for name, texts in found.items() if name not in TERSE]
-    assert not unclear, "\n".join(unclear)
-    mended = {name for name in TERSE if zlib.crc32(name.encode()) % SHARES == share} - {*found}
-    assert not mended, f"take {sorted(mended)} out of TERSE"
+    assert not found, "\n".join(texts[0] for texts in found.values())
 
 
 def test_most_functions_are_called():
-    assert len(ALL) > 1100 and len(TERSE) < len(ALL) / 8
+    assert len(ALL) > 1100

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype
+from .. import _check, _dtype
 from .._check import broadcast_error
 from ..engine import op
 from ._operands import (
@@ -108,6 +108,7 @@ def reciprocal(input: Any) -> Any:
 
 
 @with_out
+@_check.takes()
 def float_power(input: Any, exponent: Any) -> Any:
     """Return `input` to the power of `exponent`, computed in float64.
 

@@ -25,6 +25,7 @@ def _cross(input: Any, other: Any, dim: int = -1) -> Any:
     return np.cross(a, b, axis=dim)
 
 
+@_check.takes("input", "other")
 def linalg_cross(input: Any, other: Any, *, dim: int = -1, out: Any = None) -> Any:
     """Return the cross products of vectors of three elements along `dim`; other dims broadcast.
 

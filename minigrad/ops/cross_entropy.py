@@ -315,7 +315,7 @@ def _soft_cross_entropy(x: Any, target: Any, weight: Any, reduction: str,
                         label_smoothing: float) -> Any:
     """Return -sum of target * log_softmax(x) over the classes."""
     axis = min(x.ndim - 1, 1)
-    classes = x.shape[axis]
+    classes = x.size(axis)
     if label_smoothing > 0:
         target = target * (1 - label_smoothing) + label_smoothing / classes
     terms = log_softmax(x, axis) * target
@@ -342,6 +342,7 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, size_average: boo
     >>> torch.nn.functional.cross_entropy(scores, torch.tensor([0]))
     tensor(0.2395)
     """
+    _check.tensors("cross_entropy", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     _check.tensors("cross_entropy", input=input, target=target)
     if (weight is None and label_smoothing == 0 and reduction != "none"

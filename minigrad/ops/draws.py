@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype, _random
+from .. import _check, _dtype, _random
 from ..engine import op
 from ..kernels.gamma import lgamma
 from ..views import inplace
@@ -194,11 +194,13 @@ def geometric_(input: Any, p: float, *, generator: Any = None) -> Any:
     return inplace(draw, (input, _put_geometric, (p, generator)))
 
 
+@_check.takes("input")
 def cauchy_(input: Any, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:
     """Write numbers of the Cauchy distribution, sigma / (pi (sigma^2 + (x - median)^2))."""
     return inplace(draw, (input, _put_cauchy, (median, sigma, generator)))
 
 
+@_check.takes("input")
 def log_normal_(input: Any, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
     """Write numbers whose logarithm has the normal distribution with `mean` and `std`."""
     return inplace(draw, (input, _put_log_normal, (mean, std, generator)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import engine
+from .. import _check, engine
 from .arrange import diagonal
 from .elementwise import mul
 from .linalg import bmm, mm
@@ -15,6 +15,7 @@ from .shape import permute, reshape, view
 Labels = list[Any]  # letters, and negative numbers for the dimensions of an ellipsis
 
 
+@_check.takes()
 def einsum(*args: Any) -> Any:
     """Return the sum of products that an equation such as 'ij,jk->ik' describes.
 

@@ -92,7 +92,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None,
 def _check_padding(padding_idx: int | None, weight: Any) -> int | None:
     if padding_idx is None:
         return None
-    rows = weight.shape[0]
+    rows = _check.tensor(weight, "embedding", "weight", 2).shape[0]
     if not -rows <= padding_idx < rows:
         raise AssertionError(f"Padding_idx must be within num_embeddings: {padding_idx} for "
                              f"{rows} rows")

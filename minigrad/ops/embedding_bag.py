@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ..engine import wrap
 from .choose import _where as where
 from .embedding import _checked, _embedding, _factors, renormalise
@@ -19,6 +20,7 @@ MODES = ("sum", "mean", "max")
 NAME = "EmbeddingBagBackward0"
 
 
+@_check.takes("input", "weight", "offsets?")
 def embedding_bag(input: Any, weight: Any, offsets: Any = None, max_norm: float | None = None,
                   norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean",
                   sparse: bool = False, per_sample_weights: Any = None,

@@ -273,6 +273,7 @@ def _range(first: Any, by: Any, count: int, kind: np.dtype[Any]) -> ndarray:
     return (np.arange(count) * by + first).astype(kind, copy=False)
 
 
+@_check.takes()
 def range_(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None,
            layout: Any = None, device: Any = None, pin_memory: bool = False,
            requires_grad: bool = False) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import floats, tensor
+from .._check import floats, takes, tensor
 from ..engine import op
 from ..kernels import cubic
 from .join import stack
@@ -328,6 +328,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     return affine_grid_generator(theta, size, align)
 
 
+@takes("theta")
 def affine_grid_generator(theta: Any, size: Any, align_corners: bool) -> Any:
     """Return `nn.functional.affine_grid` without a default for align_corners."""
     spatial = tuple(int(s) for s in size[2:])

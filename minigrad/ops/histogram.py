@@ -43,6 +43,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
     return return_types.histogram((wrap(hist.astype(kind), None), wrap(edges.astype(kind), None)))
 
 
+@_check.takes("input")
 def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
                 density: bool = False) -> Any:
     """Return the histogram of points (N, D) in D dimensions, and a tuple of edges by dimension.

@@ -342,6 +342,9 @@ def put_index_(input: Any, indices: Any, values: Any, accumulate: bool = False) 
 
 
 def _put_arguments(input: Any, indices: Any, values: Any) -> tuple[Key, Key]:
+    if not isinstance(indices, (tuple, list)):
+        raise TypeError(f"index_put_(): argument 'indices' (position 2) must be tuple of Tensors, "
+                        f"not {type(indices).__name__}")
     for k, index in enumerate(indices):
         if index is not None and not isinstance(index, engine.Tensor):
             raise TypeError(f"expected Tensor as element {k} in argument 0, but got "

@@ -82,11 +82,13 @@ def _joined(arrays: list[Any], dim: int) -> Any:
     return y if y.flags.c_contiguous else np.ascontiguousarray(y)
 
 
+@_check.takes()
 def concat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """Another name of `cat`."""
     return cat(tensors, dim) if out is None else cat(tensors, dim, out=out)
 
 
+@_check.takes()
 def concatenate(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """Another name of `cat`."""
     return concat(tensors, dim, out=out)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import _dtype
+from .._check import takes
 from ..engine import op, wrap
 from .cross_entropy import (
     _check_classes,
@@ -193,6 +194,7 @@ def _check(input: Any, linear_weight: Any, linear_bias: Any) -> tuple[int, ...]:
     return (*x[:-1], *w[:-1])
 
 
+@takes("input", "linear_weight", "target", "linear_bias?")
 def linear_cross_entropy(input: Any, linear_weight: Any, target: Any, *, linear_bias: Any = None,
                          weight: Any = None, reduction: str = "mean",
                          ignore_index: int | None = None, label_smoothing: float = 0.0,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from .._check import broadcast_error, floats, tensors
 from ..engine import op
 from ._operands import pair
@@ -49,9 +50,18 @@ def _each(g: Any, shape: tuple[int, ...], reduction: str, times: float = 1) -> A
     return g * factor
 
 
+def _same_shape(where: str, input: Any, target: Any) -> bool:
+    """Compare the shapes; refuse what is no tensor."""
+    try:
+        return bool(input._data.shape == target._data.shape)
+    except AttributeError:
+        _check.tensors(where, input=input, target=target)
+        raise
+
+
 def _same_size(where: str, input: Any, target: Any) -> tuple[Any, Any]:
     """Broadcast input and target, with PyTorch's warning if their shapes differ."""
-    if input._data.shape == target._data.shape:
+    if _same_shape(where, input, target):
         return input, target
     warnings.warn(
         f"{where}: Using a target size {tuple(target.shape)} that is different to the input size "
@@ -227,7 +237,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None,
     tensor([0.6931, 0.2231])
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    if input._data.shape != target._data.shape:
+    if not _same_shape("binary_cross_entropy", input, target):
         raise ValueError(f"binary_cross_entropy: the target size {tuple(target.shape)} must be the "
                          f"same as the input size {tuple(input.shape)}")
     floats("binary_cross_entropy", input._data)
@@ -277,7 +287,7 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
     tensor([6.9315e-01, 1.0000e+03])
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    if input._data.shape != target._data.shape:
+    if not _same_shape("binary_cross_entropy_with_logits", input, target):
         raise ValueError(f"binary_cross_entropy_with_logits: Target size {tuple(target.shape)} must"
                          f" be the same as input size {tuple(input.shape)}")
     floats("binary_cross_entropy_with_logits", input._data)

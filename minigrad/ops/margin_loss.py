@@ -132,6 +132,7 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
     >>> torch.nn.functional.margin_ranking_loss(a, b, t)
     tensor(2.)
     """
+    _check.tensors("margin_ranking_loss", input1=input1, input2=input2, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(f"margin_ranking_loss: expected inputs and target with the same number "
@@ -320,8 +321,9 @@ def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None,
     >>> torch.nn.functional.multilabel_soft_margin_loss(x, t)
     tensor(0.4100)
     """
+    _check.tensors("multilabel_soft_margin_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     losses = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         losses = losses * weight
-    return reduced(sum(losses, -1) / input.shape[-1], reduction)
+    return reduced(sum(losses, -1) / input.size(-1), reduction)

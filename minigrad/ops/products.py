@@ -231,6 +231,7 @@ def kron(input: Any, other: Any, *, out: Any = None) -> Any:
     return y if out is None else into("kron", y, out, (input, other))
 
 
+@_check.takes()
 def multi_dot(tensors: Any, *, out: Any = None) -> Any:
     """Return the product of several matrices, in the order that needs the fewest multiplications.
 
@@ -257,6 +258,7 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Any:
     return y if out is None else into("multi_dot", y, out, (tensors,))
 
 
+@_check.takes()
 def chain_matmul(*matrices: Any, out: Any = None) -> Any:
     """Return the product of several matrices (deprecated: use `linalg.multi_dot`)."""
     import warnings

@@ -353,6 +353,7 @@ def uniform_(input: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any 
     return inplace(draw, (input, _put_uniform, (from_, to, generator)))
 
 
+@_check.takes("input")
 def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
     """Fill the tensor with numbers from the normal distribution."""
     return inplace(draw, (input, _put_normal, (mean, std, generator)))
@@ -363,6 +364,7 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     return inplace(draw, (input, _put_bernoulli, (getattr(p, "_data", p), generator)))
 
 
+@_check.takes("input")
 def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Fill the tensor with numbers of density lambd * exp(-lambd x), x > 0."""
     return inplace(draw, (input, _put_exponential, (lambd, generator)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import return_types
+from .. import _check, return_types
 from .._dtype import finfo
 from ..engine import wrap
 from ._operands import with_out
@@ -32,6 +32,7 @@ def _cut(A: Any, largest: ndarray, atol: Any, rtol: Any) -> ndarray:
 
 
 @with_out
+@_check.takes("A")
 def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None,
                 rtol: Any = None) -> Any:
     """Return how many singular values lie above max(atol, rtol * largest).
@@ -118,6 +119,7 @@ def cond(A: Any, p: Any = None) -> Any:
 
 
 @with_out
+@_check.takes("A", "B")
 def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
     """Return the X of least norm among those with the least |A X - B|.
 

@@ -245,6 +245,7 @@ def _spread(function: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool, c
 
 
 @numpy_names
+@_check.takes("input")
 def var(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
         correction: float | None = None, out: Any = None) -> Any:
     """Return the variance over `dim`: sum((x - mean)^2) / (n - correction).
@@ -261,6 +262,7 @@ def var(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool
 
 
 @numpy_names
+@_check.takes("input")
 def std(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
         correction: float | None = None, out: Any = None) -> Any:
     """Return the standard deviation over `dim`, the root of `var`; its derivative at 0 is 0.
@@ -273,6 +275,7 @@ def std(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool
 
 
 @numpy_names
+@_check.takes("input")
 def var_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
              correction: float | None = None) -> tuple[Any, Any]:
     """Return variance and mean over `dim`, computed together; see `var`.
@@ -285,6 +288,7 @@ def var_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim:
 
 
 @numpy_names
+@_check.takes("input")
 def std_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
              correction: float | None = None) -> tuple[Any, Any]:
     """Return standard deviation and mean over `dim`, computed together; see `var`."""

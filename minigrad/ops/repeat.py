@@ -101,6 +101,7 @@ def _counts(repeats: Any) -> ndarray:
 
 
 # -------------------------------------------------------------------------------- grids of values
+@_check.takes()
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
     """Return the coordinates of a grid: each vector expanded over the others' dimensions.
 
@@ -135,6 +136,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
                  for i, x in enumerate(tensors))
 
 
+@_check.takes()
 def cartesian_prod(*tensors: Any) -> Any:
     """Return all combinations of one element of each vector, as rows."""
     if len(tensors) == 1:

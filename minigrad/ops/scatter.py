@@ -23,6 +23,7 @@ ndarray = np.ndarray
 def _check_index(name: str, input: ndarray, dim: int, index: Any, src: Any = None) -> int:
     """Check an index of the same rank as the input; return the dimension in [0, ndim)."""
     dim = _check.dim(dim, input.ndim)
+    _check.array(index, name, "index", 3)
     if index.dtype.kind != "i" and (index.size or name != "gather"):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got "
                            f"{dtype_of(index)}")

@@ -200,17 +200,20 @@ def unsqueeze(input: Any, dim: int) -> Any:
     return input[(slice(None),) * at + (None,)]
 
 
+@_check.takes()
 def atleast_1d(*tensors: Any) -> Any:
     """Return the tensors with at least one dimension."""
     return _each(tensors, lambda x: x if x.ndim else reshape(x, (1,)))
 
 
+@_check.takes()
 def atleast_2d(*tensors: Any) -> Any:
     """Return the tensors with at least two dimensions; a vector becomes one row."""
     return _each(tensors, lambda x: x if x.ndim > 1 else
                  unsqueeze(x, 0) if x.ndim else reshape(x, (1, 1)))
 
 
+@_check.takes()
 def atleast_3d(*tensors: Any) -> Any:
     """Return the tensors with at least three dimensions: (n,) as (1, n, 1), (n, m) as (n, m, 1)."""
     def grown(x: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import return_types
+from .. import _check, return_types
 from ..engine import op, wrap
 from ._operands import with_out
 from .arrange import diag_embed
@@ -103,6 +103,7 @@ def _svd(A: Any) -> Any:
 
 
 @with_out
+@_check.takes("A")
 def svd(A: Any, full_matrices: bool = True) -> Any:
     """Return U, S, Vh with A = U diag(S) Vh; S is descending.
 

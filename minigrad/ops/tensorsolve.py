@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import return_types
+from .. import _check, return_types
 from ..engine import wrap
 from ._operands import with_out
 from .decompose import LinAlgError, _checked, cholesky, inv, solve
@@ -33,6 +33,7 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
 
 
 @with_out
+@_check.takes("A", "B")
 def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     """Return X with tensordot(A, X, X.ndim) = B; the dimensions `dims` of A go last first.
 

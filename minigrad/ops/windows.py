@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from .fill import finish, numpy_dtype
 
 ndarray = np.ndarray
@@ -31,6 +32,7 @@ def _window(name: str, shape: Callable[[ndarray], ndarray], window_length: int, 
     return finish(array, layout, device, pin_memory, requires_grad, None)
 
 
+@_check.takes()
 def hann_window(window_length: int, periodic: bool = True, *, dtype: Any = None, layout: Any = None,
                 device: Any = None, pin_memory: bool = False, requires_grad: bool = False) -> Any:
     """Return sin^2(pi t) for t from 0 to 1.
@@ -43,6 +45,7 @@ def hann_window(window_length: int, periodic: bool = True, *, dtype: Any = None,
                    periodic, dtype, layout, device, pin_memory, requires_grad)
 
 
+@_check.takes()
 def hamming_window(window_length: int, periodic: bool = True, alpha: float = 0.54,
                    beta: float = 0.46, *, dtype: Any = None, layout: Any = None,
                    device: Any = None, pin_memory: bool = False,
@@ -52,6 +55,7 @@ def hamming_window(window_length: int, periodic: bool = True, alpha: float = 0.5
                    periodic, dtype, layout, device, pin_memory, requires_grad)
 
 
+@_check.takes()
 def blackman_window(window_length: int, periodic: bool = True, *, dtype: Any = None,
                     layout: Any = None, device: Any = None, pin_memory: bool = False,
                     requires_grad: bool = False) -> Any:
@@ -61,6 +65,7 @@ def blackman_window(window_length: int, periodic: bool = True, *, dtype: Any = N
                    periodic, dtype, layout, device, pin_memory, requires_grad)
 
 
+@_check.takes()
 def bartlett_window(window_length: int, periodic: bool = True, *, dtype: Any = None,
                     layout: Any = None, device: Any = None, pin_memory: bool = False,
                     requires_grad: bool = False) -> Any:
