@@ -78,4 +78,6 @@ SAMPLES = numbered([
       covers="attention"),
     S(F + "scaled_dot_product_attention", A(2, 3, 2), A(2, 4, 2), A(2, 4, 2), B(3, 4),
       covers="attention"),
+    *[S(F + "cross_entropy", A(4, 5), given(0, 4, 2, 4), reduction=r,
+        covers="class_cross_entropy row_cross_entropy") for r in REDUCTIONS],
 ])
