@@ -102,8 +102,8 @@ class DisableTorchFunction(DisableTorchFunctionSubclass):
 def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
     """Run the function itself: as `__torch_function__` of a class, it never takes over."""
     before = here.asked
-    here.asked = min(before, MODES)
     try:
+        here.asked = min(before, MODES)
         return func(*args, **(kwargs or {}))
     finally:
         here.asked = before
@@ -174,8 +174,8 @@ def offer(func: Any, found: Sequence[Any], args: Any, kwargs: Any) -> Any:
     types = tuple(type(one) for one in found)
     if here.modes and here.asked:
         modes = here.modes
-        here.modes = modes[:-1]  # inside its own answer a mode is not asked again
         try:
+            here.modes = modes[:-1]  # inside its own answer a mode is not asked again
             made = modes[-1].__torch_function__(func, types, args, kwargs)
         finally:
             here.modes = modes
@@ -244,11 +244,20 @@ def _bodies() -> dict[int, CodeType]:
         nonlocal a, b, c, d
         return _override(args, kwargs)
 
-    made = (body.__code__, body1.__code__, body2.__code__, body3.__code__, body4.__code__)
-    return {len(code.co_freevars): code for code in made}
+    made = (body, body1, body2, body3, body4)
+    return {len(one.__code__.co_freevars): unseen(one.__code__) for one in made}
+
+
+def unseen(code: CodeType) -> CodeType:
+    """Return code that the search for the line that a warning is about passes over.
+
+    Python does so for frames of its import system, which it knows by the name of their file.
+    """
+    return code.replace(co_filename=f"<importlib _bootstrap: {code.co_filename}>")
 
 
 BODIES = _bodies()
+call.__code__ = unseen(call.__code__)
 
 
 def make_overridable(function: Any, shown: Any, name: str, operator: bool = False) -> None:

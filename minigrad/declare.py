@@ -216,6 +216,12 @@ class Op:
             raise TypeError(f"{self.name}(): argument 'tensors' (position 1) must be tuple of "
                             f"Tensors, not {type(tensors).__name__}") from None
 
+    def offer(self, args: Any) -> Any:
+        """Offer the call to an argument that is no tensor but has `__torch_function__`."""
+        from ._dispatch import first_offer
+
+        return first_offer(self, args)
+
     def refuse(self, at: int, arg: Any) -> Exception:
         if self.explain and isinstance(arg, (list, tuple)) and not arg:  # cat([])
             return self.explain(arg)

@@ -215,3 +215,12 @@ def test_every_method_of_a_subclass_is_asked():
         assert getattr(torch.Tensor, name).__get__ in flat, name
     assert torch.is_tensor not in flat
     assert torch.manual_seed not in flat
+
+
+def test_warnings_point_to_the_callers_line():
+    """Also after functions have got a body that looks at their arguments."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.nn.functional.softmax(torch.ones(2))
+        torch.nn.functional.mse_loss(torch.ones(2), torch.ones(1))
+    assert [Path(w.filename).name for w in caught] == ["test_subclasses.py"] * 2
