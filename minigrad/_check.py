@@ -152,11 +152,12 @@ def takes(*names: str, error: type[Exception] = TypeError) -> Callable[[F], F]:
 
 
 # Errors that only say what went wrong inside: they get the function's name and arguments.
+AMBIGUOUS = "Boolean value of Tensor"  # a tensor where an option is expected
 INNER = (OverflowError, AttributeError)
 INNER_TEXTS = ("not subscriptable", "operands could not", "ufunc", "list index out of",
                "tuple index out of", "setting an array", "only length-1", "unpack",
                "axes don't match", "not iterable", "not callable", "unhashable",
-               "not supported between", "unsupported operand")
+               "not supported between", "unsupported operand", AMBIGUOUS)
 
 
 def is_inner(error: Exception) -> bool:
@@ -173,7 +174,8 @@ def cannot_take(function: str, error: Exception, args: Any) -> Exception:
         a = getattr(a, "_data", a)
         given.append(f"a tensor of shape {list(a.shape)} and dtype {a.dtype}"
                      if hasattr(a, "strides") else repr(a)[:60])
-    kind = TypeError if isinstance(error, (TypeError, AttributeError)) else RuntimeError
+    wrong = isinstance(error, (TypeError, AttributeError)) or AMBIGUOUS in str(error)
+    kind = TypeError if wrong else RuntimeError
     return kind(f"{function}() cannot take these arguments: {', '.join(given)} ({error})")
 
 

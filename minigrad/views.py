@@ -163,6 +163,8 @@ def inplace(function: Any, args: Sequence[Any], given: dict[str, Any] | None = N
         arrays, mask, _ = gather(made, args)
     except Intercepted:
         return intercept_inplace(made, args)
+    if not isinstance(x, engine.Tensor):
+        raise made.refuse(0, x)
     check_writable(made, x, bool(mask))
     y, aux = (None, ()) if made.mutate else run_forward(made, arrays)
     if y is not None:
