@@ -104,6 +104,20 @@ class Columns:
         return self.matrices
 
 
+    def fold(self, x: np.ndarray) -> None:
+        """Add to x, from the columns, whatever `lower` would have copied from it: its adjoint."""
+        for margin in self.margins:
+            margin.fill(0)
+        self.source.fill(0)
+        for target, window in self.copies:
+            for tap in np.ndindex(*window.shape[2:-2]):
+                part = window[(_ALL, _ALL, *tap)]
+                part += target[(_ALL, _ALL, *tap)]
+        for target, source in self.places:
+            part = x[source]
+            part += target
+
+
 def column_shape(plan: Lowering, sizes: Sizes, wide: bool, ones: bool) -> Ints:
     """Return the shape of the columns as matrices."""
     n, groups, channels = sizes
@@ -126,7 +140,7 @@ class _Kept(threading.local):
 
     def make(self, key: Any) -> Columns:
         """Make columns and keep them, instead of the oldest ones if there is no room."""
-        plan, sizes, wide, ones, dtype = key
+        plan, sizes, wide, ones, _, dtype = key
         size = prod(column_shape(plan, sizes, wide, ones)) * dtype.itemsize
         source = 0 if plan.patches else plan.parts * prod(sizes) * plan.length * dtype.itemsize
         if size > LARGEST or source > KEEP:
@@ -149,10 +163,17 @@ def lower(
     plan: Lowering, x: np.ndarray, wide: bool = False, ones: bool = False
 ) -> np.ndarray:
     """Return the columns of images x (n, G, C, *spatial); see `Columns` for their layouts."""
-    key = (plan, x.shape[:3], wide, ones, x.dtype)
+    return _find(plan, x.shape[:3], wide, ones, False, x.dtype).lower(x)
+
+
+def foldable(plan: Lowering, sizes: Ints, wide: bool, dtype: np.dtype) -> Columns:
+    """Return columns to write and to `fold`; their source is not zero around the images."""
+    return _find(plan, sizes, wide, False, True, dtype)
+
+
+def _find(*key: Any) -> Columns:
     found = _kept.found.get(key)
     if found is None:
-        found = _kept.make(key)
-    else:
-        _kept.found.move_to_end(key)
-    return found.lower(x)
+        return _kept.make(key)
+    _kept.found.move_to_end(key)
+    return found

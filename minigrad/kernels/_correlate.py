@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.kernels._chunks import Chunk, cut, on_threads
-from minigrad.kernels._columns import lower
+from minigrad.kernels._columns import foldable, lower
 from minigrad.kernels._product import multiply
 from minigrad.kernels._threads import scratch
 from minigrad.kernels.lowering import Lowering, Slices, tiles
@@ -188,6 +188,26 @@ def correlate_phases(phases: list[Phase], g: np.ndarray, dx: np.ndarray) -> None
         target[:, :, :, chunk.top : chunk.bottom] = image
 
     on_threads(task, len(tasks), dx.size * phases[0].w.shape[2])
+
+
+def scatter(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> None:
+    """Add w (G, C * T, K) @ g (N, G, K, o0, row) to dx (N, G, C, *spatial), tap by tap."""
+    groups, rows, filters = w.shape
+    chunks = sorted({c[:2] for c in cut(plan, len(g), groups * rows, filters, g.itemsize)})
+    wide = len(g) > 1 and plan.positions < SLIM
+
+    def task(index: int) -> None:
+        first, last = chunks[index]
+        part = g[first:last].reshape(last - first, groups, filters, -1)
+        if wide:
+            side = _beside(part)
+            _as(side, part)[...] = part
+            part = side
+        columns = foldable(plan, (last - first, groups, dx.shape[2]), wide, g.dtype)
+        multiply(w, part, columns.matrices)
+        columns.fold(dx[first:last])
+
+    on_threads(task, len(chunks), g.size * rows)
 
 
 def spread_tiles(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> None:

@@ -12,7 +12,9 @@ How each is computed is chosen by shapes alone, and the constants named can be s
   multiplications on there are at least two, for two threads. Below NARROW (or SLIM) positions the
   images of a chunk lie side by side in one matrix.
 * The input gradient for stride 1 is a convolution of g with the turned weights. For a stride it is
-  one such convolution for each phase of x, or one product where the taps tile x (`patches`).
+  one such convolution for each phase of x, or one product where no taps overlap (`patches`).
+  Where x has few channels or many positions, the columns of dx are computed instead, and added up
+  tap by tap (`scatter`); ADD weighs the additions.
 * With stride 1 the input gradient and the weight gradient share the columns of g (`both`), if there
   are at most SHARED times as many positions in x as in g.
 * Winograd's algorithm (`_winograd`) for 3x3 kernels from CHANNELS channels on.
@@ -29,12 +31,14 @@ from math import prod
 import numpy as np
 
 from minigrad.kernels import _correlate, _winograd
+from minigrad.kernels._chunks import COPY
 from minigrad.kernels._threads import one_blas_thread
 from minigrad.kernels.lowering import Ints, Lowering, lowering, output_size
 
 __all__ = ["conv", "conv_backward", "conv_bias", "conv_input", "conv_weight", "output_size"]
 
 SHARED = 1.3
+ADD = 24  # multiplications in the time of adding one number of the columns to dx
 
 
 def _compute_dtype(a: np.ndarray, b: np.ndarray) -> tuple[np.dtype, np.dtype]:
@@ -150,6 +154,12 @@ def conv_input(
     shape = (len(g), w.shape[1] * groups, *spatial)
     if not g.size or not w.size:
         return np.zeros(shape, result)
+    plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
+    if _scatters(plan, w, groups) and prod(shape):
+        dx = np.zeros(shape, dtype)
+        turned = _rows(w, groups, dtype).swapaxes(1, 2)
+        _correlate.scatter(plan, _flat(g, groups, dtype), turned, _split(dx, groups, dtype))
+        return dx.astype(result, copy=False)
     if max(stride) == 1:
         dx = np.empty(shape, dtype)
         if dx.size:
@@ -158,7 +168,6 @@ def conv_input(
             _compute(g, turned, unit, margin, dilation, groups, None, dx)
         return dx.astype(result, copy=False)
     dx = np.zeros(shape, dtype)
-    plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
     if dx.size and plan.patches:
         turned = _rows(w, groups, dtype).swapaxes(1, 2)
         _correlate.spread_tiles(plan, _flat(g, groups, dtype), turned, _split(dx, groups, dtype))
@@ -166,6 +175,15 @@ def conv_input(
         phases = _phases(plan, w, groups, dtype)
         _correlate.correlate_phases(phases, _split(g, groups, dtype), _split(dx, groups, dtype))
     return dx.astype(result, copy=False)
+
+
+def _scatters(plan: Lowering, w: np.ndarray, groups: int) -> bool:
+    """Tell whether adding up products tap by tap costs less than copying the columns of g."""
+    if plan.identity or plan.patches:
+        return False
+    filters, channels = len(w) // groups, w.shape[1]
+    copied = prod(plan.spatial) / prod(plan.stride) * filters * (channels + COPY)
+    return plan.positions * channels * (filters + ADD) < copied
 
 
 def _margin(kernel: Ints, padding: Ints, dilation: Ints) -> Ints:

@@ -170,6 +170,13 @@ PATHS = {
     "lines-and-wide": {(lowering, "use_runs"): False, (_correlate, "NARROW"): 10**9},
     "always-shared": {(kernels, "SHARED"): 10**9},
     "shared-and-never-wide": {(kernels, "SHARED"): 10**9, (_correlate, "NARROW"): 0},
+    "scatter": {(kernels, "ADD"): -(10**9), (kernels, "SHARED"): 0},
+    "scatter-lines-and-wide": {
+        (kernels, "ADD"): -(10**9),
+        (lowering, "use_runs"): False,
+        (_correlate, "SLIM"): 10**9,
+    },
+    "never-scatter": {(kernels, "ADD"): 10**9},
     "never-shared": {(kernels, "SHARED"): 0},
     "winograd": {(_winograd, "CHANNELS"): 1, (_winograd, "SMALLEST"): 1},
     "winograd-one-image-a-chunk": {
