@@ -251,9 +251,9 @@ def _bodies() -> dict[int, CodeType]:
 def unseen(code: CodeType) -> CodeType:
     """Return code that the search for the line that a warning is about passes over.
 
-    Python does so for frames of its import system, which it knows by the name of their file.
+    Python does so for frames of its import system, which it knows by words in their file name.
     """
-    return code.replace(co_filename=f"<importlib _bootstrap: {code.co_filename}>")
+    return code.replace(co_filename=f"{code.co_filename} (importlib _bootstrap)")
 
 
 BODIES = _bodies()
