@@ -94,7 +94,7 @@ def row_sums(a: Array, b: Array) -> tuple[Array, Array]:
         total[rows] = sums(part)
         product[rows] = dots(part, b[rows])
 
-    in_rows(work, *a.shape, blas=True)
+    in_rows(work, len(a), a.shape[1], blas=True)
     return total, product
 
 

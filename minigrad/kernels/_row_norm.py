@@ -180,7 +180,7 @@ def _swept(
             out *= each[:, None]
         out -= product
 
-    in_rows(work, *x.shape, blas=True)
+    in_rows(work, len(x), x.shape[1], blas=True)
     found = [parts[start] for start in sorted(parts)]
     if len(found) == 1:
         return dx, found[0][0], found[0][1]
@@ -214,7 +214,7 @@ def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
     def work(block: slice) -> None:
         square[block] = dots(rows[block], rows[block])
 
-    in_rows(work, *rows.shape, blas=True)
+    in_rows(work, len(rows), rows.shape[1], blas=True)
     square /= x.shape[1]
     if rows.dtype != np.float64 and not (smallest(square) > _TINY and largest(square) < np.inf):
         double = rows.astype(np.float64)

@@ -149,8 +149,8 @@ def _statistics(groups: _Groups, rows: Array, eps: float) -> Moments:
         return moments(rows, lambda sums: groups.alike(sums)[0, :, 0], groups.rows, groups.size,
                        eps)
     found = moments(rows.reshape(-1, groups.size), _same, _same, groups.size, eps)
-    shape = groups.images, groups.groups
-    return Moments(*(values.reshape(shape) for values in found[:4]), found.x)
+    mean, var, invstd, rest = (values.reshape(groups.shape[:2]) for values in found[:4])
+    return Moments(mean, var, invstd, rest, found.x)
 
 
 def _same(values: Array) -> Array:
