@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 
 _FIRST_SEED = 67280421310721  # what PyTorch's generators start from
 _STATE_BYTES = 40  # the seed, then SFC64's four words; little endian
-_BITS = {16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
+_BITS: dict[int, Any] = {16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
 _CHUNK = 16384  # pairs of normals made at a time: the scratch arrays stay in the cache
 
 

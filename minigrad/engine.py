@@ -283,7 +283,7 @@ class Pick(Node):
         self.key = -next(numbers)
         self.shape, self.dtype = node.shape[index], node.dtype
 
-    def gradients(self, g: Any, create: bool, wanted: Sequence[bool] | None) -> Sequence[Any]:
+    def gradients(self, g: Any, create: bool, wanted: Sequence[bool] | None) -> list[Any]:
         return [Slot(self.index, g)]
 
     def name(self) -> str:
