@@ -18,13 +18,17 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numpy._core._multiarray_umath import __cpu_features__
-from numpy._core.umath import clip  # np.clip without its wrapper of Python
 
 from minigrad.kernels._elementwise import in_blocks
 from minigrad.kernels._moments import sums
 from minigrad.kernels._threads import run
 from minigrad.kernels.select import ZERO, either, keep
+
+try:  # np.clip without its wrapper of Python, present in NumPy 2.0 to 2.4
+    from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
+    from numpy._core.umath import clip  # type: ignore[attr-defined]
+except ImportError:
+    clip, __cpu_features__ = np.clip, {}
 
 __all__ = ["elu", "elu_backward", "elu_slope", "prelu", "prelu_weight", "relu", "relu_backward",
            "sigmoid", "sigmoid_backward"]
@@ -71,7 +75,11 @@ def relu_backward(g: Array, y: Array) -> Array:
 
 def _each_part(work: Callable[[slice], object], size: int) -> None:
     """Call work on parts of range(size) on the threads."""
-    run(lambda index: work(slice(index * _PART, (index + 1) * _PART)), -(-size // _PART))
+
+    def task(index: int) -> None:
+        work(slice(index * _PART, (index + 1) * _PART))
+
+    run(task, -(-size // _PART))
 
 
 def prelu(x: Array, weight: Array) -> Array:
