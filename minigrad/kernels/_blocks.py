@@ -15,7 +15,6 @@ import numpy as np
 from minigrad._quiet import quietly, quietly_by_rows
 from minigrad.kernels._threads import get_num_threads, one_blas_thread, run
 
-BLOCK = 1 << 18  # elements: smaller blocks spend more time between the calls than within them
 CACHED = 1 << 16  # elements: four such arrays of float32 stay in the second-level cache
 LONG = 256  # elements: rows for which `quietly_by_rows` pays
 _SEVERAL = 3  # blocks: fewer are not worth waking a thread
