@@ -48,19 +48,21 @@ class Columns:
         self.strides = (per_image, per_group, *taps, plan.taps * row, item)
         whole = (n, groups, *plan.kernel, channels, size)
         columns: np.ndarray = np.ndarray(whole, dtype, memory, 0, self.strides)
+        self.places: list[tuple[np.ndarray, Any]] = []
+        self.copies: list[tuple[np.ndarray, np.ndarray]] = []
+        self.margins: list[np.ndarray] = []
         self.tiles: np.ndarray | None = None
         if plan.patches:
             self.tiles = columns.reshape(*whole[:-1], *plan.out)
-            self.source, self.places, self.copies, self.margins = columns[:0], [], [], []
+            self.source = columns[:0]
             return
         self.source = np.zeros((plan.parts, *sizes, plan.length), dtype)
         grid = self.source[..., plan.front : plan.front + plan.rows * plan.row]
         grid = grid.reshape(*self.source.shape[:-1], plan.rows, *plan.out[1:])
-        self.places = [
-            (grid[(p.part, _ALL, _ALL, _ALL, *p.target)], (..., *p.source)) for p in plan.places
-        ]
+        for place in plan.places:
+            inside: Any = (place.part, _ALL, _ALL, _ALL, *place.target)
+            self.places.append((grid[inside], (..., *place.source)))
         part, *outer, channel, _ = self.source.strides
-        self.copies = []
         for taken, counts, first, start, steps in plan.windows:
             units = [item if plan.runs or a == 0 else part for a in range(axes)]
             moves = [step * unit for step, unit in zip(steps, units, strict=True)]
@@ -71,7 +73,8 @@ class Columns:
                 first * part + start * item,
                 (*outer, *moves, channel, item),
             )
-            self.copies.append((columns[(_ALL, _ALL, *taken)], window))
+            these: Any = (_ALL, _ALL, *taken)
+            self.copies.append((columns[these], window))
         self.margins = [self._margin(plan, sizes, c, memory, dtype) for c in plan.clears]
 
     def _margin(
@@ -111,8 +114,9 @@ class Columns:
         self.source.fill(0)
         for target, window in self.copies:
             for tap in np.ndindex(*window.shape[2:-2]):
-                part = window[(_ALL, _ALL, *tap)]
-                part += target[(_ALL, _ALL, *tap)]
+                where: Any = (_ALL, _ALL, *tap)
+                part = window[where]
+                part += target[where]
         for target, source in self.places:
             part = x[source]
             part += target

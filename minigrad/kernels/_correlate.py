@@ -12,7 +12,7 @@ images of a chunk are laid side by side in one *wide* matrix.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -184,7 +184,8 @@ def correlate_phases(phases: list[Phase], g: np.ndarray, dx: np.ndarray) -> None
         shape = (n, groups, channels, *chunk.plan.out)
         image = scratch("image", shape, g.dtype)
         _multiply_into(phase.w, columns, image.reshape(*shape[:3], -1))
-        target = dx[(slice(chunk.first, chunk.last), ..., *phase.where)]
+        where: Any = (slice(chunk.first, chunk.last), ..., *phase.where)
+        target = dx[where]
         target[:, :, :, chunk.top : chunk.bottom] = image
 
     on_threads(task, len(tasks), dx.size * phases[0].w.shape[2])

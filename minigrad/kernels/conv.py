@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -211,7 +212,8 @@ def _phases(
             sizes.append(max(0, -(-(axis.size - phase) // axis.stride)))
         if not prod(sizes):
             continue
-        turned = _turned(w[(..., *taps)], groups)
+        these: Any = (..., *taps)
+        turned = _turned(w[these], groups)
         unit = (1,) * len(sizes)
         each = lowering(
             plan.out, turned.shape[2:], unit, tuple(pads), tuple(steps), tuple(sizes)
@@ -286,8 +288,7 @@ def conv_backward(
     options = stride, padding, dilation, groups
     wants_x, wants_w, wants_b = needs
     if wants_x and wants_w and _shares(g, x, w, stride):
-        dx, dw = _both(g, x, w, padding, dilation, groups)
-        return dx, dw, conv_bias(g) if wants_b else None
+        return *_both(g, x, w, padding, dilation, groups), conv_bias(g) if wants_b else None
     dx = conv_input(g, w, x.shape[2:], *options) if wants_x else None
     if not wants_w:
         return dx, None, conv_bias(g) if wants_b else None
