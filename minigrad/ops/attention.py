@@ -27,7 +27,8 @@ def _weights(query: Any, key: Any, bias: Any, scale: float, causal: bool, dead: 
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
     if causal:
-        seen = np.tri(*scores.shape[-2:], dtype=bool)
+        rows, columns = scores.shape[-2:]
+        seen = np.tri(rows, columns, dtype=bool)
         scores = where(wrap(seen, None), scores, -math.inf)
     if dead is None:
         return softmax(scores, -1)
