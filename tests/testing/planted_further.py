@@ -10,7 +10,7 @@ import minigrad as torch
 import minigrad.nn as nn
 
 from .planted_functions import arrays, function
-from .planted_layers import layer
+from .planted_layers import CROSS_ENTROPY, layer
 from .planted_ops import matrix, on
 from .planted_tools import Plant, handed_on, rolled, row, swapped, times, zero_part
 
@@ -126,7 +126,7 @@ PLANTS = [
           ("recurrent._recurrent_layer", "hx", times(-1))),
     Plant("label smoothing left out of the scale", layer(
         lambda: nn.CrossEntropyLoss(label_smoothing=0.1), (5, 4), torch.tensor([1, 0, 3, 2, 1])),
-          "factor", ("cross_entropy._class_cross_entropy", "input", times(1 / 0.9))),
+          "factor", (CROSS_ENTROPY, "input", times(1 / 0.9))),
     Plant("PReLU: slopes rolled", layer(lambda: nn.PReLU(5), (4, 5, 3)), "permuted",
           ("piecewise._prelu_kernel", "weight", rolled(1))),
     Plant("max_unpool2d: next place", on(unpooled, (1, 1, 2, 2)), "permuted",

@@ -23,6 +23,9 @@ from .planted_tools import (
     zero_part,
 )
 
+CONVOLUTION = "conv.convolution conv._convolution"  # the second where both gradients are needed
+CROSS_ENTROPY = "cross_entropy._class_cross_entropy cross_entropy._row_cross_entropy"
+
 
 def layer(make: Any, *shapes: Any, train: bool = True) -> Any:
     """Return a maker of a float64 layer with random parameters, and its inputs."""
@@ -86,19 +89,19 @@ DROPOUTS = [
 
 CONVOLUTIONS = [
     Plant("Conv1d: bias averaged", layer(lambda: nn.Conv1d(2, 3, 3), (2, 2, 9)), "mean",
-          ("conv.convolution", "bias", times(1 / 14))),
+          (CONVOLUTION, "bias", times(1 / 14))),
     Plant("Conv2d: kernel flipped", layer(lambda: nn.Conv2d(2, 3, 3, padding=1), (2, 2, 5, 5)),
-          "permuted", ("conv.convolution", "weight", flipped())),
+          "permuted", (CONVOLUTION, "weight", flipped())),
     Plant("Conv2d: kernel transposed", layer(lambda: nn.Conv2d(2, 2, 3), (1, 2, 6, 6)),
-          "transposed", ("conv.convolution", "weight", swapped)),
+          "transposed", (CONVOLUTION, "weight", swapped)),
     Plant("Conv2d: input shifted", layer(lambda: nn.Conv2d(1, 2, 3, padding=1), (2, 1, 6, 6)),
-          "permuted", ("conv.convolution", "input", rolled())),
+          "permuted", (CONVOLUTION, "input", rolled())),
     Plant("Conv2d: one input element", layer(lambda: nn.Conv2d(2, 2, 3, stride=2), (2, 2, 7, 7)),
-          "single", ("conv.convolution", "input", one(1.2))),
+          "single", (CONVOLUTION, "input", one(1.2))),
     Plant("Conv3d: half of the outputs lost", layer(lambda: nn.Conv3d(2, 4, 2), (1, 2, 3, 3, 3)),
-          "part", ("conv.convolution", "weight", zero_part())),
+          "part", (CONVOLUTION, "weight", zero_part())),
     Plant("grouped Conv2d: a group", layer(lambda: nn.Conv2d(4, 4, 3, groups=4), (2, 4, 5, 5)),
-          "row", ("conv.convolution", "weight", row(0))),
+          "row", (CONVOLUTION, "weight", row(0))),
     Plant("ConvTranspose2d: kernel flipped", layer(lambda: nn.ConvTranspose2d(2, 2, 3),
                                                    (1, 2, 4, 4)), "permuted",
           ("conv.transposed", "weight", flipped(-2))),
@@ -181,7 +184,7 @@ CLASSES = torch.tensor([1, 0, 3, 2, 1])
 TARGET = torch.from_numpy(np.random.default_rng(8).random((5, 4)))
 LOSSES = [
     Plant("CrossEntropyLoss: not averaged", layer(nn.CrossEntropyLoss, (5, 4), CLASSES), "sum", (
-        "cross_entropy._class_cross_entropy", "input", times(5))),
+        CROSS_ENTROPY, "input", times(5))),
     Plant("NLLLoss: classes rolled", layer(nn.NLLLoss, (5, 4), CLASSES), "permuted", (
         "cross_entropy._nll_loss", "input", rolled(1))),
     Plant("MSELoss: half", layer(nn.MSELoss, (5, 4), TARGET), "half", (

@@ -26,8 +26,16 @@ Change = Callable[[Array, Array, np.random.Generator], Array]  # (made, g, rng) 
 
 @contextmanager
 def planted(where: str, name: str, change: Change, seed: int = 0) -> Iterator[None]:
-    """Let the op `file.function` return a wrong gradient for its input `name`."""
-    file, _, function = where.partition(".")
+    """Let the op `file.function` return a wrong gradient for its input `name`.
+
+    Several functions, separated by blanks, are forms of one op: each gets the bug.
+    """
+    first, _, others = where.partition(" ")
+    if others:
+        with planted(first, name, change, seed), planted(others, name, change, seed):
+            yield
+        return
+    file, _, function = first.partition(".")
     op = getattr(importlib.import_module(f"minigrad.ops.{file}"), function).op
     at = op.slots[name]
     rules, backward, plans = dict(op.rules), op.backward, op.plans
