@@ -24,6 +24,8 @@ def dim(value: int, ndim: int, name: str = "dim") -> int:
     """Return `value` as an axis in [0, ndim); a 0-d tensor has the axes 0 and -1."""
     size = ndim or 1
     if not -size <= value < size:
+        if not _stands_for(value, "int"):
+            raise TypeError(f"argument '{name}' must be int, not {_shown(value)}")
         raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, "
                          f"{size - 1}], but got {value}): argument '{name}' of a {ndim}-d tensor")
     return value + size if value < 0 else value
@@ -37,6 +39,9 @@ def dims(value: Any, ndim: int, name: str = "dim") -> tuple[int, ...]:
         return tuple(range(ndim))
     if isinstance(value, np.integer):
         value = (value,)
+    elif isinstance(value, np.ndarray) and value.ndim:
+        raise TypeError(f"argument '{name}' must be an int or a tuple of ints, not Tensor; "
+                        f"convert it with .tolist()")
     found = tuple([dim(v, ndim, name) for v in value])
     if len(found) > 1 and len(set(found)) != len(found):
         raise RuntimeError(f"dim {max(found, key=found.count)} appears multiple times in the list "
@@ -108,7 +113,7 @@ def tensor(value: Any, function: str, name: str = "input", position: int = 1) ->
 
 def array(value: Any, function: str, name: str, position: int) -> None:
     """Refuse inside of an op what was no Tensor."""
-    if not isinstance(value, np.ndarray):
+    if not hasattr(value, "strides"):  # nor an array of vmap, which knows shapes only
         raise TypeError(f"{function}(): argument '{name}' (position {position}) must be Tensor, "
                         f"not {type(value).__name__}; convert it with minigrad.as_tensor")
 
@@ -140,7 +145,7 @@ def takes(*names: str, error: type[Exception] = TypeError) -> Callable[[F], F]:
             try:
                 return function(*args, **given)
             except Exception as problem:
-                found = _wrong_type(function, names, args, given)
+                found = wrong_type(function, names, args, given)
                 if found is None and is_inner(problem):
                     raise cannot_take(function.__name__, problem, [*args, *given.values()]
                                       ) from problem
@@ -179,11 +184,30 @@ def cannot_take(function: str, error: Exception, args: Any) -> Exception:
     return kind(f"{function}() cannot take these arguments: {', '.join(given)} ({error})")
 
 
-def _wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequence[Any],
-                given: dict[str, Any]) -> str | None:
+def _stands_for(value: Any, kind: str) -> bool:
+    """Return True for an option of the type it must have, also for a number in another coat."""
+    if isinstance(value, np.generic) or getattr(value, "shape", None) == ():
+        data = getattr(value, "_data", value)
+        return kind != "int" or data.dtype.kind in "iub"
+    return kind not in KINDS or isinstance(value, KINDS[kind])
+
+
+def _shown(value: Any) -> str:
+    data = getattr(value, "_data", value)
+    if isinstance(data, np.ndarray):
+        return f"Tensor of shape {list(data.shape)} and dtype {data.dtype}"
+    return f"{type(value).__name__} {value!r}"[:200]
+
+
+def wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequence[Any],
+               given: dict[str, Any]) -> str | None:
     """Return a sentence on the first argument whose type is wrong, or None."""
     parameters = inspect.signature(function).parameters
     values = dict(zip(parameters, args, strict=False)) | given
+    for parameter in parameters.values():
+        if parameter.name not in values and parameter.default is parameter.empty and (
+                parameter.kind is parameter.POSITIONAL_OR_KEYWORD):
+            return None  # what Python says of a missing argument is clear
     for position, (name, parameter) in enumerate(parameters.items(), start=1):
         value = values.get(name, parameter.default)
         if value is parameter.default:
@@ -192,16 +216,14 @@ def _wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequen
         if name in names or f"{name}?" in names:
             kind, right = "Tensor", hasattr(value, "_data")
             right = right or (value is None and name not in names)
-        elif isinstance(value, np.generic) or getattr(value, "shape", None) == ():
-            right = True  # a number in another coat
         else:
-            right = kind not in KINDS or isinstance(value, KINDS[kind])
+            right = _stands_for(value, kind)
         if not right:
             layer = function.__name__ == "__init__"  # position 1 is self
             where = (f"{type(args[0]).__name__}: argument '{name}'" if layer else
-                     f"{function.__name__}(): argument '{name}' (position {position})")
+                     f"{function.__name__.lstrip('_')}(): argument '{name}' (position {position})")
             return (f"{where} must be {'float, a number' if kind == 'float' else kind}, not "
-                    f"{type(value).__name__} {value!r}"[:200])
+                    f"{_shown(value)}")
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import views
+from ._check import takes
 from .ops import dropout as dropouts
 from .ops import embedding as embeddings
 from .ops import norm as norms
@@ -40,7 +41,7 @@ clip_ = Tensor.clip_
 cos_ = Tensor.cos_
 cosh_ = Tensor.cosh_
 deg2rad_ = Tensor.deg2rad_
-detach_ = Tensor.detach_
+detach_ = takes("self")(Tensor.detach_)
 erf_ = Tensor.erf_
 erfc_ = Tensor.erfc_
 exp2_ = Tensor.exp2_

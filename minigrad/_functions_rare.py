@@ -8,19 +8,20 @@ from . import _check
 from .ops._operands import with_out
 from .tensor import Tensor
 
-conj = Tensor.conj
+conj = _check.takes("self")(Tensor.conj)
 conj_physical_ = Tensor.conj_physical_
-detach = Tensor.detach
-get_device = Tensor.get_device
-is_conj = Tensor.is_conj
-is_neg = Tensor.is_neg
-is_signed = Tensor.is_signed
+detach = _check.takes("self")(Tensor.detach)
+get_device = _check.takes("self")(Tensor.get_device)
+is_conj = _check.takes("self")(Tensor.is_conj)
+is_neg = _check.takes("self")(Tensor.is_neg)
+is_signed = _check.takes("self")(Tensor.is_signed)
 ldexp_ = Tensor.ldexp_
-resolve_conj = Tensor.resolve_conj
-resolve_neg = Tensor.resolve_neg
+resolve_conj = _check.takes("self")(Tensor.resolve_conj)
+resolve_neg = _check.takes("self")(Tensor.resolve_neg)
 
 
 @with_out
+@_check.takes("input")
 def conj_physical(input: Any) -> Any:
     """Return the tensor itself: it is its own conjugate."""
     return input.conj_physical()
@@ -33,6 +34,7 @@ def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
     set_detect_anomaly(enabled, check_nan)
 
 
+@_check.takes("tensor")
 def to_dlpack(tensor: Any) -> Any:
     """Return the DLPack capsule of a tensor, which another library takes once."""
     try:

@@ -11,7 +11,7 @@ from operator import itemgetter
 from types import FunctionType
 from typing import Any, TypeVar
 
-from ._check import cannot_take, is_inner, remedy
+from ._check import cannot_take, is_inner, remedy, wrong_type
 
 REQUIRED = object()  # stands for an argument without default
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "a": "input"}
@@ -119,6 +119,7 @@ class Op:
                  outputs: str = "one", explain: Callable[..., Exception] | None = None,
                  mutate: Callable[..., None] | None = None) -> None:
         self.forward = positional(forward)
+        self.declared = forward
         self.public: Any = None  # the function that callers get
         self.name = forward.__name__.strip("_")
         camel = "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
@@ -204,6 +205,9 @@ class Op:
 
     def failure(self, error: Exception, arrays: Any) -> Exception:
         """Return what a caller should see for an error of forward: NumPy's own words say little."""
+        wrong = wrong_type(self.declared, (), arrays, {})  # PyTorch looks at the types first
+        if wrong is not None:
+            return TypeError(wrong)
         if isinstance(error, ValueError) and self.explain is not None:
             return self.explain(*arrays)
         return cannot_take(self.name, error, arrays) if is_inner(error) else error

@@ -65,6 +65,7 @@ def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, 
     return y if out is None else _into("vector_norm", y, out, (x,))
 
 
+@_check.takes("A")
 def matrix_norm(A: Any, ord: float | str = "fro", dim: Any = (-2, -1), keepdim: bool = False, *,
                 dtype: Any = None, out: Any = None) -> Any:
     """Return the norm of matrices: 'fro', 'nuc', 2, -2 (singular values), 1, -1, inf or -inf.

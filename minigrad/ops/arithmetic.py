@@ -122,6 +122,7 @@ def float_power(input: Any, exponent: Any) -> Any:
     return pow(*wide)
 
 
+@_check.takes("input")
 def positive(input: Any) -> Any:
     """Return the tensor itself, as `+input`; bools are refused."""
     if input._data.dtype.kind == "b":

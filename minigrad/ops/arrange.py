@@ -29,6 +29,7 @@ def flip(input: Any, dims: Any) -> Any:
     return np.flip(input, axes).copy()
 
 
+@_check.takes("input")
 def fliplr(input: Any) -> Any:
     """Reverse the second dimension."""
     if input.ndim < 2:
@@ -36,6 +37,7 @@ def fliplr(input: Any) -> Any:
     return flip(input, (1,))
 
 
+@_check.takes("input")
 def flipud(input: Any) -> Any:
     """Reverse the first dimension."""
     if input.ndim < 1:
@@ -154,6 +156,7 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
 
 
 @with_out
+@_check.takes("input")
 def diag(input: Any, diagonal: int = 0) -> Any:
     """Return a vector as a diagonal matrix, or the diagonal of a matrix (a copy).
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype
-from .._check import broadcast_error
+from .._check import broadcast_error, tensor
 from ..engine import op, wrap
 from ..kernels.select import drop, keep
 from ._operands import as_dtype, pair, rows, tensor_first, tensors
@@ -52,7 +52,8 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     (tensor([-0.1000,  2.0000]), (tensor([1]),))
     """
     if input is None and other is None:
-        return tuple(wrap(i, None) for i in np.nonzero(condition._data))
+        found = np.nonzero(tensor(condition, "where", "condition")._data)
+        return tuple(wrap(i, None) for i in found)
     to = {} if out is None else {"out": out}
     return _where(condition, input, other, **to)
 

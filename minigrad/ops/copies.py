@@ -17,6 +17,8 @@ from .strided import as_strided
 
 def _copy_of(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, out: Any = None, **given: Any) -> Any:
+        if args:
+            tensor(args[0], name)
         made = function(*args, **given)
         if isinstance(made, (tuple, list)):
             if out is None:

@@ -58,6 +58,7 @@ def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) ->
     return linalg_cross(input, other, dim=dim, out=out)
 
 
+@_check.takes("x")
 def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     """Return the matrices whose rows are x^0, x^1, ..., x^(N-1); N defaults to x's last length.
 
@@ -81,6 +82,7 @@ def _powers(x: Any, count: int) -> Any:
 
 
 @with_out
+@_check.takes("x")
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Return the matrix with columns x^(N-1), ..., x^1, x^0, or with `increasing` x^0 first.
 

@@ -234,6 +234,7 @@ def _(g: Any, input: Any, y: Any, dim: int, needs: Any) -> Any:
 # ----------------------------------------------------------------------------------- differences
 @numpy_names
 @with_out
+@_check.takes("input", "prepend?", "append?")
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Return the differences of neighbours along `dim`, taken `n` times (of bools: whether they
     differ).

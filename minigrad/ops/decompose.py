@@ -257,6 +257,7 @@ def _qr_complete(A: Any) -> Any:
 
 
 @with_out
+@_check.takes("A")
 def qr(A: Any, mode: str = "reduced") -> Any:
     """Return Q with orthonormal columns and the upper triangular R with A = Q R.
 
@@ -277,6 +278,7 @@ def qr(A: Any, mode: str = "reduced") -> Any:
     return return_types.linalg_qr(_qr(A))
 
 
+@_check.takes("input")
 def qr_by_some(input: Any, some: bool = True, *, out: Any = None) -> Any:
     """Return Q and R of `linalg.qr`; with some=False a square Q."""
     found = return_types.qr(qr(input, "reduced" if some else "complete"))

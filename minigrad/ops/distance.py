@@ -54,6 +54,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6,
     return norm(x1 - x2 + eps, p, -1, keepdim)
 
 
+@_check.takes("input")
 def pdist(input: Any, p: float = 2) -> Any:
     """Return the p-norm distances of all pairs of rows of (N, D): (N (N - 1) / 2,).
 

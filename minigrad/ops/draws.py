@@ -90,6 +90,7 @@ def _poisson(input: Any, generator: Any) -> Any:
     return found.reshape(input.shape).astype(input.dtype)
 
 
+@_check.takes("input")
 def poisson(input: Any, generator: Any = None) -> Any:
     """Return numbers of the Poisson distributions whose rates are the elements of `input`.
 

@@ -157,6 +157,7 @@ def embedding_renorm_(input: Any, indices: Any, max_norm: float, norm_type: floa
     return input
 
 
+@_check.takes("input")
 def one_hot(input: Any, num_classes: int = -1) -> Any:
     """Return int64 zeros with a 1 at each index: (*) gives (*, num_classes).
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
-from .._check import broadcast_error
+from .._check import broadcast_error, takes
 from .._dtype import dtype_of
 from ..engine import op, wrap
 from ._operands import floating, tensors, with_out
@@ -101,6 +101,7 @@ def imag(input: Any) -> Any:
     raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
 
 
+@takes("input")
 def isreal(input: Any) -> Any:
     """Return True for every element: minigrad's tensors are real."""
     return wrap(np.ones(input.shape, bool), None)

@@ -90,6 +90,7 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
 
 
 # ------------------------------------------------------------------------------------ differences
+@_check.takes("input")
 def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> list[Any]:
     """Return the derivative along each dimension by central differences, one tensor a dimension.
 

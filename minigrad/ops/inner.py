@@ -100,6 +100,7 @@ def frobenius_norm(input: Any, dim: Any, keepdim: bool = False, *, out: Any = No
     return vector_norm.norm(input, 2, dim, keepdim, out)
 
 
+@_check.takes("input")
 def nuclear_norm(input: Any, dim: Any = (-2, -1), keepdim: bool = False, *, out: Any = None) -> Any:
     """Return the sum of a matrix's singular values; use `linalg.matrix_norm(A, "nuc")`."""
     return vector_norm.norm(input, "nuc", dim, keepdim, out)

@@ -231,6 +231,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     return tuple(_split(input, -(-size // chunks), dim))
 
 
+@_check.takes("input")
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """Cut a dimension into n views of nearly equal size, or at the given positions.
 
@@ -257,16 +258,19 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
                  for a, b in itertools.pairwise(edges))
 
 
+@_check.takes("input")
 def hsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
     """Cut the second dimension (of a vector: its only one) into views."""
     return _equal_split("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
 
 
+@_check.takes("input")
 def vsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
     """Cut the first dimension into views."""
     return _equal_split("vsplit", input, indices_or_sections, 0, 2)
 
 
+@_check.takes("input")
 def dsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
     """Cut the third dimension into views."""
     return _equal_split("dsplit", input, indices_or_sections, 2, 3)
@@ -292,6 +296,7 @@ def _unbind(input: Any, dim: int = 0) -> Any:
     return list(np.moveaxis(input, dim, 0)) if input.ndim > 1 else list(input)
 
 
+@_check.takes("input")
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return the views at each position of a dimension, without that dimension.
 

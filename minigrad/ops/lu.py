@@ -113,6 +113,7 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
 
 
 @with_out
+@_check.takes("A")
 def lu_legacy(A: Any, pivot: bool = True, get_infos: bool = False) -> Any:
     """Return L and U in one array, the pivots, and with `get_infos` where U has a 0."""
     found = lu_factor_ex(A, pivot=pivot)

@@ -57,6 +57,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any =
 
 
 @with_out
+@_check.takes("A")
 def linalg_pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None,
                 rtol: Any = None) -> Any:
     """Return the pseudoinverse (Moore-Penrose); singular values below a bound count as 0.
@@ -86,6 +87,7 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
 
 
 @with_out
+@_check.takes("A")
 def cond(A: Any, p: Any = None) -> Any:
     """Return the condition number: a norm of A times that of its inverse.
 

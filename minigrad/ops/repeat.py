@@ -72,6 +72,7 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *
 
 def _repeated_each(input: Any, repeats: Any, dim: int | None) -> Any:
     if repeats is None:
+        _check.tensor(input, "repeat_interleave", "repeats")
         return wrap(np.repeat(np.arange(len(input)), _counts(input)), None)
     if dim is None:
         input, dim = reshape(input, (-1,)), 0
@@ -144,6 +145,7 @@ def cartesian_prod(*tensors: Any) -> Any:
     return stack([reshape(x, (-1,)) for x in meshgrid(*tensors, indexing="ij")], 1)
 
 
+@_check.takes("input")
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """Return all combinations of r elements of a vector in order, as rows."""
     if input.ndim != 1 or r < 0:

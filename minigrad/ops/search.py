@@ -59,6 +59,7 @@ def unique(input: Any, sorted: bool = True, return_inverse: bool = False,
     return _parts(_unique(input, dim), return_inverse, return_counts)
 
 
+@_check.takes("input")
 def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: bool = False,
                        dim: int | None = None) -> Any:
     """Return the elements without those that equal the one before; see `unique`.

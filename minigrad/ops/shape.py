@@ -299,6 +299,7 @@ def adjoint(input: Any) -> Any:
     return transpose(input, -2, -1)
 
 
+@_check.takes("input")
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """Move dimensions to new positions; the others keep their order.
 

@@ -124,6 +124,7 @@ def svd(A: Any, full_matrices: bool = True) -> Any:
 
 
 @with_out
+@_check.takes("input")
 def svd_by_columns(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     """Return U, S, V with input = U diag(S) V^T; `linalg.svd` returns V^T instead."""
     if not compute_uv:

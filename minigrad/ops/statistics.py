@@ -224,6 +224,7 @@ def _importance(x: Any, fweights: Any, aweights: Any) -> Any:
     return fweights * aweights
 
 
+@_check.takes("input", "fweights?", "aweights?")
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
     """Return the covariances of the rows (variables) of a matrix; its columns are observations.
 
@@ -253,6 +254,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     return _table(y) if x.shape[0] != 1 else view(y, ())
 
 
+@_check.takes("input")
 def corrcoef(input: Any) -> Any:
     """Return the correlation coefficients of the rows of a matrix: `cov` scaled into [-1, 1].
 

@@ -15,6 +15,7 @@ from .shape import movedim, reshape
 
 
 @with_out
+@_check.takes("A")
 def tensorinv(A: Any, ind: int = 2) -> Any:
     """Return the inverse of a tensor read as a matrix: the first `ind` dimensions are the rows.
 
@@ -64,6 +65,7 @@ def _first_zero(name: str, A: Any, check_errors: bool) -> Any:
 
 
 @with_out
+@_check.takes("A")
 def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
     """Return the inverse, and for singular matrices the place of the zero pivot (else 0).
 
@@ -94,6 +96,7 @@ def _filled(function: Any, info: Any, A: Any) -> Any:
 
 
 @with_out
+@_check.takes("A")
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
     """Return the Cholesky factor, and for other matrices the order of the first minor that is <= 0.
 

@@ -87,6 +87,7 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
 
 
 @with_out
+@_check.takes("L")
 def cholesky_inverse(L: Any, upper: bool = False) -> Any:
     """Return the inverse of L L^T (with `upper`: L^T L), for a Cholesky factor L.
 
