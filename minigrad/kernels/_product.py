@@ -8,7 +8,8 @@ as tiles of 64 columns cost 5-10 % there. Sums over the inner index are never cu
 
 OpenBLAS's own threads wait in a busy loop for some 25 ms after each product. Meanwhile they hold
 the processors that the workers of `_threads` are to run on, and all that follows takes up to twice
-as long. So no product here uses them: `matrix_product` gives parts of a large one to the workers.
+as long. So no product here uses them: `matrix_product` cuts into tiles too, and gives parts of a
+large one to the workers.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _tile(rows: int, inner: int, columns: int, transposed: bool) -> tuple[int, i
 
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """Write a @ b (..., rows, inner) @ (..., inner, columns) into the contiguous `out`."""
+    """Write a @ b (..., rows, inner) @ (..., inner, columns) into `out`."""
     if tiling and a.dtype.kind == "f":
         rows, inner = a.shape[-2:]
         columns = b.shape[-1]
@@ -78,17 +79,18 @@ def matrix_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     work = rows * inner * columns
     if work <= ALONE:
         return a.dot(b)
-    if work < PARTED:
-        return one_blas_thread(a.dot, b)
     y = np.empty((rows, columns), a.dtype)
+    if work < PARTED:
+        one_blas_thread(multiply, a, b, y)
+        return y
     cuts = _cuts(max(rows, columns), work)
 
     def part(index: int) -> None:
         where = slice(cuts[index], cuts[index + 1])
         if columns >= rows:
-            np.matmul(a, b[:, where], out=y[:, where])
+            multiply(a, b[:, where], y[:, where])
         else:
-            np.matmul(a[where], b, out=y[where])
+            multiply(a[where], b, y[where])
 
     one_blas_thread(run, part, len(cuts) - 1)
     return y
