@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -163,6 +164,35 @@ INNER_TEXTS = ("not subscriptable", "operands could not", "ufunc", "list index o
                "tuple index out of", "setting an array", "only length-1", "unpack",
                "axes don't match", "not iterable", "not callable", "unhashable",
                "not supported between", "unsupported operand", AMBIGUOUS)
+
+
+# Where a tensor whose truth is asked for was an option of a public function.
+FUNCTIONS = ("minigrad.ops.", "minigrad._functions", "minigrad._methods", "minigrad.linalg",
+             "minigrad._check", "minigrad._dispatch")
+HELPERS = ("minigrad._check", "minigrad._dispatch")
+
+
+def ambiguous(value: Any) -> Exception:
+    """Return the error for `if tensor:`; inside of a public function the tensor was an option."""
+    error = RuntimeError(f"{AMBIGUOUS} with {'more than one value' if value.size else 'no values'} "
+                         f"is ambiguous: use .any() or .all()")
+    frame: Any = sys._getframe(2)
+    outer = None
+    while frame is not None and _home(frame).startswith(FUNCTIONS):
+        outer = outer if _home(frame) in HELPERS else frame
+        frame = frame.f_back
+    if outer is None:
+        return error
+    code = outer.f_code
+    count = code.co_argcount + code.co_kwonlyargcount
+    return cannot_take(code.co_name.lstrip("_"), error,
+                       [outer.f_locals.get(name) for name in code.co_varnames[:count]])
+
+
+def _home(frame: Any) -> str:
+    if frame.f_code.co_filename.endswith("_bootstrap)"):  # see _dispatch.unseen
+        return "minigrad._dispatch"
+    return str(frame.f_globals.get("__name__"))
 
 
 def is_inner(error: Exception) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _dtype, engine, nodes, views
+from ._check import ambiguous
 from ._device import cpu, strided
 from ._methods import Methods
 from ._methods_info import InfoMethods
@@ -343,10 +344,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
-            raise RuntimeError(
-                "Boolean value of Tensor with "
-                + ("no values" if not self._data.size else "more than one value")
-                + " is ambiguous: use .any() or .all()")
+            raise ambiguous(self._data)
         return bool(self.item())
 
     def __contains__(self, element: Any) -> bool:
