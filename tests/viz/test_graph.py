@@ -253,6 +253,7 @@ def test_deep_nesting_is_folded():
     assert graph.notes == ["modules below level 12 are folded"]
 
 
+@pytest.mark.slow
 def test_long_chains_are_folded_without_recursion():
     x = torch.ones(2, requires_grad=True)
     y = x

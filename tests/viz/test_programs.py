@@ -36,6 +36,7 @@ def fingerprints():
     return hashlib.sha256("\0".join(found).encode()).hexdigest()
 
 
+@pytest.mark.slow
 def test_every_process_writes_the_same_bytes():
     """The order in sets and of addresses differs from process to process, the files do not."""
     seen = {subprocess.run([sys.executable, "-c", PROGRAM], check=True, text=True,
