@@ -172,10 +172,15 @@ FUNCTIONS = ("minigrad.ops.", "minigrad._functions", "minigrad._methods", "minig
 HELPERS = ("minigrad._check", "minigrad._dispatch")
 
 
+def no_truth(value: Any) -> RuntimeError:
+    """Return the error for the truth of a tensor that has not one element."""
+    return RuntimeError(f"{AMBIGUOUS} with {'more than one value' if value.size else 'no values'} "
+                        f"is ambiguous: use .any() or .all()")
+
+
 def ambiguous(value: Any) -> Exception:
     """Return the error for `if tensor:`; inside of a public function the tensor was an option."""
-    error = RuntimeError(f"{AMBIGUOUS} with {'more than one value' if value.size else 'no values'} "
-                         f"is ambiguous: use .any() or .all()")
+    error = no_truth(value)
     frame: Any = sys._getframe(2)
     outer = None
     while frame is not None and _home(frame).startswith(FUNCTIONS):
@@ -255,6 +260,26 @@ def wrong_type(function: Callable[..., Any], names: Sequence[str], args: Sequenc
             return (f"{where} must be {'float, a number' if kind == 'float' else kind}, not "
                     f"{_shown(value)}")
     return None
+
+
+def listed(value: Any, where: str, name: str, of: str) -> list[Any]:
+    """Return the items of an argument that must be a sequence (or another iterable)."""
+    if not hasattr(value, "__iter__"):
+        raise TypeError(f"{where}: argument '{name}' must be a sequence of {of}, got "
+                        f"{_shown(value)}")
+    return list(value)
+
+
+def function(value: Any, where: str, name: str = "func") -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{where}: argument '{name}' must be a function, got {_shown(value)}")
+
+
+def member(value: Any, attribute: str, where: str, name: str, kind: str) -> None:
+    """Refuse what is no object of a kind, which is known by an attribute."""
+    if not hasattr(value, attribute):
+        raise TypeError(f"{where}: argument '{name}' must be {kind}, got {_shown(value)}")
 
 
 def number(value: Any, function: str, name: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import engine
+from .._check import function
 from ..backprop import grad
 from ..engine import wrap
 from ..modes import enable_grad
@@ -36,8 +37,9 @@ def _tuple(value: Any, what: str, name: str) -> tuple[Tensors, bool]:
     return items, several
 
 
-def _outputs(value: Any, name: str) -> tuple[Tensors, bool]:
-    return _tuple(value, "outputs of the user-provided function", name)
+def _outputs(func: Any, inputs: Any, name: str) -> tuple[Tensors, bool]:
+    function(func, name)
+    return _tuple(func(*inputs), "outputs of the user-provided function", name)
 
 
 def _begun(inputs: Tensors, create: bool) -> Tensors:
@@ -128,7 +130,7 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     with enable_grad():
         given, several = _tuple(inputs, "inputs", "vjp")
         given = _begun(given, create_graph)
-        outs, many = _outputs(func(*given), "vjp")
+        outs, many = _outputs(func, given, "vjp")
         if strict:
             _require(outs, _NO_GRAD)
         weights = None
@@ -164,7 +166,7 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
                                "function is a single Tensor with a single element.")
         else:
             vectors = (wrap(np.ones_like(given[0]._data), None),)
-        outs, many = _outputs(func(*given), "jvp")
+        outs, many = _outputs(func, given, "jvp")
         if strict:
             _require(outs, _NO_GRAD)
         dummies = tuple(wrap(np.zeros_like(t._data), None).requires_grad_() for t in outs)
@@ -193,7 +195,7 @@ def _value_and_slope(func: Any, inputs: Any, v: Any, create: bool, strict: bool,
     given, several = _tuple(inputs, "inputs", name)
     given = _begun(given, create)
     vectors = _hessian_vectors(v, given, several, name)
-    outs, many = _outputs(func(*given), name)
+    outs, many = _outputs(func, given, name)
     if strict:
         _require(outs, _NO_GRAD)
     _single(outs, many, name)
@@ -284,7 +286,7 @@ def jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool = False,
         if forward:
             made, many = _by_columns(func, items)
         else:
-            outs, many = _outputs(func(*given), "jacobian")
+            outs, many = _outputs(func, given, "jacobian")
             if strict:
                 _require(outs, _NO_GRAD)
             rows = _at_once if vectorize else _row_by_row
@@ -331,7 +333,7 @@ def _by_columns(func: Any, given: Tensors) -> tuple[Tensors, bool]:
     seen: list[bool] = []
 
     def checked(*args: Any) -> Any:
-        outs, many = _outputs(func(*args), "jacobian")
+        outs, many = _outputs(func, args, "jacobian")
         seen.append(many)
         return outs
 
@@ -363,7 +365,7 @@ def hessian(func: Callable[..., Any], inputs: Any, create_graph: bool = False,
         return tuple(jacobian(value, given, create_graph=True, strict=strict))
 
     def value(*given: Any) -> Any:
-        outs, many = _outputs(func(*given), "hessian")
+        outs, many = _outputs(func, given, "hessian")
         if strict and not outs[0].requires_grad:
             _require(outs, _NO_GRAD)
         _single(outs, many, "hessian")

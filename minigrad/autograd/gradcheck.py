@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import _random, engine
+from .._check import function
 from ..engine import wrap
 from ..modes import enable_grad
 from ._jacobians import Problem, Row, wrong_entries
@@ -85,6 +86,7 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     if check_fwd_over_rev or not check_rev_over_rev:
         raise NotImplementedError("gradgradcheck: only reverse-over-reverse derivatives exist; "
                                   "leave check_fwd_over_rev and check_rev_over_rev out")
+    function(func, "gradgradcheck")
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     params = [p for _, p in _parameters(func)]
     with preserved(func, inputs):

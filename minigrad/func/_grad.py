@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .._check import function
 from ..modes import state
 from ..ops.elementwise import mul
 from ..tensor import Tensor
@@ -173,6 +174,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> pull_back(torch.tensor([1., 2.]))
     (tensor([1., 2.]),)
     """
+    function(func, "vjp")
     nums = range(len(primals))
     run, starts, outs, spec, aux = prepare_vjp(func, primals, nums, {}, has_aux)
 
@@ -289,6 +291,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     >>> push(torch.tensor([1., 2.])), push(torch.tensor([0., 3.]))
     (tensor([1., 2.]), tensor([0., 3.]))
     """
+    function(func, "linearize")
     push = Pushforward("linearize(f, *primals)", func, primals, range(len(primals)), {}, False)
     leaves, spec = flatten(primals)
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .._check import listed, member
 from ..modes import no_grad
 from ..ops.join import stack
 from ..tensor import Tensor
@@ -28,6 +29,7 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = No
     """
     from ..nn.utils.stateless import _functional_call
 
+    member(module, "named_parameters", "functional_call", "module", "a module")
     if isinstance(parameter_and_buffer_dicts, dict):
         given = parameter_and_buffer_dicts
     elif isinstance(parameter_and_buffer_dicts, Sequence):
@@ -60,9 +62,11 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     >>> params["weight"].shape
     torch.Size([3, 1, 2])
     """
-    models = list(models)
+    models = listed(models, "stack_module_state", "models", "modules")
     if not models:
         raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    for model in models:
+        member(model, "named_parameters", "stack_module_state", "models", "a list of modules")
     if len({model.training for model in models}) > 1:
         raise RuntimeError("stack_module_state: Expected all models to have the same "
                            "training/eval mode.")
@@ -100,6 +104,7 @@ def replace_all_batch_norm_modules_(root: Any) -> Any:
     """
     from ..nn.modules.batchnorm import _BatchNorm
 
+    member(root, "modules", "replace_all_batch_norm_modules_", "root", "a module")
     for module in root.modules():
         if isinstance(module, _BatchNorm):
             module.running_mean = module.running_var = module.num_batches_tracked = None

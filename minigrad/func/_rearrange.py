@@ -29,6 +29,9 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Tensor:
     """
     if not isinstance(tensor, Tensor):
         tensor = join.stack(tensor, 0)
+    if not isinstance(pattern, str):
+        raise TypeError(f"rearrange: argument 'pattern' must be str, such as 'b c -> c b', got "
+                        f"{type(pattern).__name__}")
     left, right = _sides(pattern)
     names, others = _names(left), _names(right)
     dots = {DOTS, INSIDE}

@@ -135,7 +135,7 @@ def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     tensor([[0.5000, 0.5000]])
     """
     if dim is None:
-        dim = _shares.guess_dim("softmax", input.ndim, _stacklevel)
+        dim = _shares.guess_dim("softmax", input, _stacklevel)
     return _shares.softmax(input, dim, dtype)
 
 
@@ -147,7 +147,7 @@ def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     tensor([1., 0.])
     """
     if dim is None:
-        dim = _shares.guess_dim("softmin", input.ndim, _stacklevel)
+        dim = _shares.guess_dim("softmin", input, _stacklevel)
     return _shares.softmax(-input, dim, dtype)
 
 
@@ -159,5 +159,5 @@ def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype:
     tensor([[-0.6931, -0.6931]])
     """
     if dim is None:
-        dim = _shares.guess_dim("log_softmax", input.ndim, _stacklevel)
+        dim = _shares.guess_dim("log_softmax", input, _stacklevel)
     return _shares.log_softmax(input, dim, dtype)

@@ -230,6 +230,7 @@ def mish(input: Any) -> Any:
     return gates.mish(input)
 
 
+@_check.takes("input", error=AttributeError)
 def glu(input: Any, dim: int = -1) -> Any:
     """Return a * sigmoid(b), where a and b are the two halves of the input along `dim`.
 
@@ -316,6 +317,7 @@ def logsigmoid(input: Any) -> Any:
     return np.negative(_softplus(-wide(input))).astype(input.dtype, copy=False)
 
 
+@_check.takes("input", error=AttributeError)
 def softsign(input: Any) -> Any:
     """Return input / (1 + |input|).
 

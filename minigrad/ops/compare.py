@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype, engine
-from .._check import broadcast_error
+from .._check import broadcast_error, no_truth, tensor
 from ..engine import op
 from ._operands import pair, tensor_first, tensors
 
@@ -170,6 +170,8 @@ def is_nonzero(input: Any) -> bool:
     >>> torch.is_nonzero(torch.tensor([0.]))
     False
     """
+    if tensor(input, "is_nonzero")._data.size != 1:
+        raise no_truth(input._data)
     return bool(input)
 
 

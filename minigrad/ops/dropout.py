@@ -124,7 +124,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     True
     """
     check_p(p)
-    if input.ndim not in (2, 3):
+    if _dims("dropout1d", input) not in (2, 3):
         raise RuntimeError(f"dropout1d: expected (N, C, L) or (C, L), got {input.ndim} dimensions "
                            f"(input shape {tuple(input.shape)})")
     return channels(input, p, training, inplace, generator, input.ndim == 2)
@@ -144,7 +144,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     True
     """
     check_p(p)
-    if batched is None and input.ndim != 4:
+    if batched is None and _dims("dropout2d", input) != 4:
         if input.ndim == 3:
             warnings.warn(
                 f"dropout2d: 3-d input of shape {tuple(input.shape)} is taken for (N, C, L): one "
@@ -167,9 +167,16 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     True
     """
     check_p(p)
-    if input.ndim not in (4, 5):
+    if _dims("dropout3d", input) not in (4, 5):
         _warn_rank("dropout3d", input, "(N, C, D, H, W) or (C, D, H, W)")
     return channels(input, p, training, inplace, generator, input.ndim != 5)
+
+
+def _dims(name: str, input: Any) -> int:
+    if not hasattr(input, "ndim"):
+        raise AttributeError(f"{name}(): argument 'input' (position 1) must be Tensor, not "
+                             f"{type(input).__name__}; {_check.remedy(input)}")
+    return int(input.ndim)
 
 
 def _warn_rank(name: str, input: Any, expected: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._check import tensors
 from ..engine import wrap
 from .attention import scaled_dot_product_attention
 from .dropout import dropout
@@ -165,6 +166,7 @@ def _merged(mask: Any, padding: Any, batch: int, heads: int) -> Any:
 
 
 def _check(query: Any, key: Any, value: Any, heads: int, padding: Any, mask: Any) -> None:
+    tensors(NAME, query=query, key=key, value=value)
     if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
         raise AssertionError(f"{NAME}: expected query, key and value (L, N, E), 3-d, or unbatched "
                              f"(L, E), 2-d, got {query.ndim}-d, {key.ndim}-d and {value.ndim}-d")

@@ -77,8 +77,9 @@ def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
         input if dtype is None else input.to(_check.dtype(dtype, "log_softmax")), dim)
 
 
-def guess_dim(name: str, ndim: int, stacklevel: int) -> int:
+def guess_dim(name: str, input: Any, stacklevel: int) -> int:
     """Return the dimension PyTorch takes when none is given: 0 for 0, 1 and 3 dims, else 1."""
+    ndim = _check.tensor(input, name).ndim
     dim = 0 if ndim in (0, 1, 3) else 1
     warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Dimension {dim} was "
                   f"taken for {ndim} dimensions: say dim={dim}, or the one you mean.",

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
+from .._check import member
 from ._plateau import ReduceLROnPlateau
 from ._scheduler import LRScheduler, rates_of, set_value
 from .optimizer import Optimizer
@@ -109,6 +110,7 @@ class ChainedScheduler(_Combined):
         if len(schedulers) < 1:
             raise ValueError("ChainedScheduler expects at least one scheduler to be chained, but "
                              "got no scheduler.")
+        member(schedulers[0], "optimizer", "ChainedScheduler", "schedulers", "a list of schedulers")
         self._check(optimizer or schedulers[0].optimizer, schedulers)
         self._last_lr = rates_of(self.optimizer)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
 
+from .._check import listed
 from ._combined import ChainedScheduler, SequentialLR
 from ._cyclic import CosineAnnealingWarmRestarts, CyclicLR
 from ._one_cycle import OneCycleLR
@@ -40,6 +41,9 @@ class _ByFunction(LRScheduler):
         given = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
         if len(given) != groups:
             raise ValueError(f"Expected {groups} lr_lambdas, but got {len(given)}")
+        for fn in given:
+            if not callable(fn):
+                raise TypeError(f"lr_lambda should be a function, but got {type(fn).__name__}")
         self.lr_lambdas: list[Any] = given
         super().__init__(optimizer, last_epoch)
 
@@ -76,14 +80,6 @@ class MultiplicativeLR(_ByFunction):
     Unlike LambdaLR's, the factors accumulate: a constant f gives an ExponentialLR. TypeError for
     what cannot be called.
     """
-
-    def __init__(self, optimizer: Optimizer,
-                 lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
-                 last_epoch: int = -1) -> None:
-        for fn in lr_lambda if isinstance(lr_lambda, (list, tuple)) else [lr_lambda]:
-            if not callable(fn):
-                raise TypeError(f"lr_lambda should be a function, but got {type(fn).__name__}")
-        super().__init__(optimizer, lr_lambda, last_epoch)
 
     def get_lr(self) -> list[float]:
         """Return lr * f(epoch) (lr itself at the start)."""
@@ -125,7 +121,8 @@ class MultiStepLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
                  last_epoch: int = -1) -> None:
-        self.milestones, self.gamma = Counter(milestones), gamma
+        self.milestones = Counter(listed(milestones, "MultiStepLR", "milestones", "epochs"))
+        self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:

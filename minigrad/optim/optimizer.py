@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .._check import listed
 from ..anomaly import anomaly, user_line
 from ..engine import wrap
 from ..modes import enable_grad
@@ -43,7 +44,7 @@ class Optimizer(StateHooks):
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         self._flat: dict[int, Any] = {}
-        groups = list(params)
+        groups = listed(params, type(self).__name__, "params", "Tensors or dicts")
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         if not isinstance(groups[0], dict):
@@ -61,13 +62,16 @@ class Optimizer(StateHooks):
         """Add parameters with options of their own, such as a layer that is unfrozen later."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        if "params" not in param_group:
+            raise KeyError(f"params: a param_group names its parameters, {{'params': [...]}}, but "
+                           f"this one has only {sorted(param_group)}")
         given = param_group["params"]
         if isinstance(given, Tensor):
             given = [given]
         elif isinstance(given, (set, frozenset)):
             raise TypeError("optimizer parameters need to be organized in ordered collections; the "
                             "order of a set changes between runs: use a list")
-        group = {**param_group, "params": list(given)}
+        group = {**param_group, "params": listed(given, type(self).__name__, "params", "Tensors")}
         _split_names(group)
         for name, default in self.defaults.items():
             group.setdefault(name, default)

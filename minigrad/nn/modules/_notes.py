@@ -13,6 +13,7 @@ never the error that they belong to.
 from __future__ import annotations
 
 import contextlib
+import inspect
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -33,6 +34,25 @@ def annotate(error: Exception, module: Any, args: tuple[Any, ...], kwargs: dict[
     """Add one module's call to the error's notes."""
     with contextlib.suppress(Exception):
         _annotate(error, module, args, kwargs, caller)
+
+
+def explained(error: Exception, module: Any, args: tuple[Any, ...],
+              kwargs: dict[str, Any]) -> Exception:
+    """Return the error, or a clear one if a layer looked for a tensor in an argument that is none.
+
+    Only for the layers of this package: the errors of users' own modules stay what they are.
+    """
+    missing = getattr(error, "obj", None) if type(error) is AttributeError else None
+    if missing is None and "'NoneType' object has no" not in str(error):
+        return error
+    if not type(module).__module__.startswith("minigrad.nn."):
+        return error
+    names = [*inspect.signature(module.forward).parameters]
+    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+        if value is missing and not isinstance(value, Tensor):
+            return AttributeError(f"{type(module).__name__}: argument '{name}' must be Tensor, "
+                                  f"not {type(value).__name__}")
+    return error
 
 
 def _annotate(error: Exception, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any],

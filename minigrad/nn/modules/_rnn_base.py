@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ..._check import tensor
 from ..._random import Generator
 from ...ops import recurrent
 from ...ops.scatter import index_select
@@ -223,6 +224,8 @@ class RNNBase(Module):
         return unsqueeze(hx, 1)
 
     def _check_dims(self, states: list[Tensor], ndim: int) -> None:
+        for state in states:
+            tensor(state, type(self).__name__, "hx", 2)
         found = [state.dim() for state in states]
         if any(each != ndim for each in found):
             kind = "batched 3-D" if ndim == 3 else "unbatched 2-D"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..._check import tensor
 from ..._random import Generator
 from ...ops import recurrent
 from ...ops.fill import zeros
@@ -78,7 +79,7 @@ class RNNCellBase(Module):
         else:
             labels = ("hx[0]", "hx[1]") if name == "LSTMCell" else ("hidden",)
             for label, state in zip(labels, states, strict=False):
-                if state.dim() not in (1, 2):
+                if tensor(state, name, label, 2).dim() not in (1, 2):
                     raise ValueError(f"{name}: Expected {label} to be 1D or 2D, (hidden_size) or "
                                      f"(N, hidden_size), got {state.dim()}D instead")
             if not batched:

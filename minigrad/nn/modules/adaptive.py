@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from ..._check import listed
 from ..._random import Generator
 from ...ops.join import cat
 from ...ops.masked import nonzero
@@ -55,7 +56,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                  div_value: float = 4.0, head_bias: bool = False, device: Any = None,
                  dtype: Any = None, *, generator: Generator | None = None) -> None:
         super().__init__()
-        cutoffs = list(cutoffs)
+        cutoffs = listed(cutoffs, "AdaptiveLogSoftmaxWithLoss", "cutoffs", "ints")
         if not cutoffs:
             raise ValueError("cutoffs should be a sequence of length larger than 0")
         ends = [0, *cutoffs, n_classes]

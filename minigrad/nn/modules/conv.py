@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..._check import takes
+from ..._check import listed, takes
 from ..._random import Generator
 from ...tensor import Tensor
 from .. import functional as F
@@ -224,7 +224,8 @@ class _ConvTransposeNd(_ConvNd):
         """
         extra = self.output_padding
         if output_size is not None:
-            extra = self._extra(input, list(output_size))
+            sizes = listed(output_size, type(self).__name__, "output_size", "ints")
+            extra = self._extra(input, sizes)
         return _TRANSPOSED[self.dims](input, self.weight, self.bias, self.stride, self.padding,
                                       extra, self.groups, self.dilation)
 

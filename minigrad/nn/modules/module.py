@@ -28,7 +28,7 @@ from ._hooks import (
     register_module_parameter_registration_hook,
     replaced,
 )
-from ._notes import annotate
+from ._notes import annotate, explained
 from ._state import State, _IncompatibleKeys
 
 __all__ = ["Module", "_IncompatibleKeys", "register_module_backward_hook",
@@ -89,9 +89,12 @@ class Module(Convert, State, CallHooks):
                 return call_hooked(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
+            said = explained(error, self, args, kwargs)
             if "_modules" in vars(self):
-                annotate(error, self, args, kwargs, sys._getframe(1))
-            raise
+                annotate(said, self, args, kwargs, sys._getframe(1))
+            if said is error:
+                raise
+            raise said from error
 
     # ---- attributes
     def __getattr__(self, name: str) -> Any:

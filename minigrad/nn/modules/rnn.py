@@ -111,6 +111,8 @@ class LSTM(RNNBase):
             super(LSTM, self).permute_hidden(state, permutation) for state in self._states(hx))
 
     def _states(self, hx: Any) -> list[Tensor]:
+        if not hasattr(hx, "__len__"):
+            raise TypeError(f"LSTM: hx is the pair (h, c) of states, got {type(hx).__name__}")
         if len(hx) < 2:
             raise IndexError(f"LSTM: hx is the pair (h, c) of states, got {type(hx).__name__} of "
                              f"length {len(hx)}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._check import member, tensors
 from ..._device import to_device
 from ..._dtype import dtype as DType
 from ..._dtype import get_default_dtype, to_dtype
@@ -30,6 +31,7 @@ __all__ = ["Transformer", "TransformerDecoder", "TransformerDecoderLayer", "Tran
 
 def _clones(layer: Module, count: int) -> ModuleList:
     """Return copies of a layer, which go on drawing from one and the same `generator`."""
+    member(layer, "modules", "Transformer", "layer", "a module")
     shared = [getattr(module, "generator", None) for module in layer.modules()]
     return ModuleList([copy.deepcopy(layer, {id(g): g for g in shared if g is not None})
                        for _ in range(count)])
@@ -228,6 +230,7 @@ class Transformer(Module):
         padding masks (N, S), (N, T), (N, S): True or -inf where not to look. The hints
         `*_is_causal` promise that a mask is the causal one (None: look whether it is).
         """
+        tensors("Transformer", src=src, tgt=tgt)
         at = 0 if self.batch_first else 1
         if src.ndim == 3 and src.size(at) != tgt.size(at):
             raise RuntimeError(f"the batch number of src and tgt must be equal (dim {at}), got "
