@@ -6,12 +6,13 @@ tensor the dtype and the values are kept, of an exception the class, of anything
 
 from __future__ import annotations
 
-import gzip
 import importlib
-import json
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
+
+from tests.recording import record
 
 PATH = Path(__file__).parent / "data" / "distributions.json.gz"
 torch: Any = None  # the namespace under test
@@ -107,14 +108,5 @@ def table() -> dict[str, Any]:
     return {code: outcome(code) for code in cases()}
 
 
-def main() -> None:
-    global torch
-    import torch as namespace
-
-    torch = namespace
-    text = json.dumps(table(), separators=(",", ":"))
-    PATH.write_bytes(gzip.compress(text.encode(), mtime=0))
-
-
 if __name__ == "__main__":
-    main()
+    record(sys.modules["__main__"])

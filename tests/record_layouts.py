@@ -5,10 +5,11 @@ Run with PyTorch installed: python tests/record_layouts.py.
 
 from __future__ import annotations
 
-import gzip
-import json
+import sys
 from pathlib import Path
 from typing import Any
+
+from tests.recording import record
 
 PATH = Path(__file__).parent / "data" / "layouts.json.gz"
 torch: Any = None  # the namespace under test
@@ -95,14 +96,5 @@ def table() -> dict[str, list[Any]]:
     return found
 
 
-def main() -> None:
-    global torch
-    import torch as namespace
-
-    torch = namespace
-    text = json.dumps(table(), separators=(",", ":"))
-    PATH.write_bytes(gzip.compress(text.encode(), mtime=0))
-
-
 if __name__ == "__main__":
-    main()
+    record(sys.modules["__main__"])
