@@ -123,7 +123,7 @@ def train_with_interrupts(count, threads):
     start = time.perf_counter()
     training.step()
     longest = max(time.perf_counter() - start, 1e-4)
-    before, stopped = switches(), 0
+    before, stopped, workers = switches(), 0, len(_threads._workers)
     for k in range(count):
         stopped += interrupted(training.step, choose.uniform(1e-5, longest))
         now = switches()
@@ -131,7 +131,7 @@ def train_with_interrupts(count, threads):
         if k % 25 == 24:
             training.check()
     training.check()
-    assert len(_threads._workers) <= max(threads - 1, 3)
+    assert len(_threads._workers) <= max(threads - 1, workers)  # earlier tests may have hired more
     return stopped
 
 
@@ -175,7 +175,7 @@ def test_many_interrupts_between_small_ops():
 def test_interrupted_workers_are_waited_for_and_used_again():
     """No worker may still write when `run` has ended, and none may be lost."""
     torch.set_num_threads(3)
-    target = np.zeros((40, 200, 200))
+    target, workers = np.zeros((40, 200, 200)), len(_threads._workers)
 
     def task(index):
         target[index] = index
@@ -191,7 +191,7 @@ def test_interrupted_workers_are_waited_for_and_used_again():
     with contextlib.suppress(KeyboardInterrupt):
         _threads.run(task, 40)
     assert all((target[k] == np.sqrt(k)).all() for k in range(40))
-    assert len(_threads._workers) <= 3
+    assert len(_threads._workers) <= max(2, workers)
 
 
 class Doubled(torch.autograd.Function):
