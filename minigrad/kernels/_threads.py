@@ -11,6 +11,7 @@ their order gets the same bits whatever the number of threads.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import itertools
 import os
@@ -216,7 +217,8 @@ class _Worker:
         self.wake = threading.Lock()
         self.wake.acquire()
         self.job = _Job(None)  # free as soon as its job is finished
-        threading.Thread(target=self._loop, name="minigrad-worker", daemon=True).start()
+        # threading.Thread would wait for the start, and an interrupt of that wait breaks its lock
+        _thread.start_new_thread(self._loop, ())
 
     def _loop(self) -> None:
         while True:
