@@ -1,6 +1,5 @@
 """The workers, the BLAS limit, the scratch memory and what a fork does to them."""
 
-import _thread
 import os
 import signal
 import subprocess
