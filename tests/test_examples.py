@@ -52,7 +52,9 @@ def test_every_example_has_its_promise():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(PROMISES)
 
 
-@pytest.mark.parametrize("name", PROMISES)
+@pytest.mark.parametrize("name", [  # the first example always, the others with the slow tests
+    pytest.param(name, marks=[] if name == "train_conv_bn_relu" else pytest.mark.slow)
+    for name in PROMISES])
 def test_example(name, tmp_path):
     files, line, wanted, chance = PROMISES[name]
     out = tmp_path / "made" / "by" / "the_example"
