@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad._quiet import hush, unhush
+from minigrad._quiet import quietly
 from minigrad.kernels._threads import run
 
 __all__ = ["in_blocks"]
@@ -51,11 +51,7 @@ def in_blocks(function: Callable[..., None], arrays: tuple[Array, ...], *options
 
     def work(index: int) -> None:
         part = slice(index * step, (index + 1) * step)
-        loud = hush()
-        try:
-            function(*[a[part] for a in flat], *options)
-        finally:
-            unhush(loud)
+        quietly(function, *[a[part] for a in flat], *options)
 
     run(work, -(-first.size // step))
     return result
