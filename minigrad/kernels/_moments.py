@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad._quiet import quietly
 from minigrad.kernels._blocks import in_rows
+from minigrad.kernels._threads import one_blas_thread
 
 PIECE = 1024  # elements: BLAS sums this many in several float32 accumulators
 NEAR = 4.0  # x is taken as it is up to this square of mean / standard deviation
@@ -60,6 +61,11 @@ def dots(a: Array, b: Array) -> Array:
 
 def sums(a: Array) -> Array:
     """Return the sums over the last axis (..., L) as float64 (...)."""
+    # on one thread: OpenBLAS's own ones spin for 0.1 s after a product and slow what follows
+    return one_blas_thread(_sums, a) if a.size > _ALONE else _sums(a)
+
+
+def _sums(a: Array) -> Array:
     length = a.shape[-1]
     if length == 1:
         return a.astype(np.float64)[..., 0]
