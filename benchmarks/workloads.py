@@ -230,7 +230,6 @@ def lstm(torch, features, hidden, steps, batch):
 
 SMALL = [
     Case("mlp_tiny", lambda t: mlp(t, (2, 8, 1), 4), "MLP 2-8-1, batch 4, SGD"),
-    Case("mlp_micro", lambda t: mlp(t, (2, 16, 16, 1), 32), "MLP 2-16-16-1, batch 32, SGD"),
     Case("selu_small", lambda t: selu(t, (32, 64, 64, 10), 32, "Adam"),
          "SELU + AlphaDropout 32-64-64-10, batch 32, Adam"),
     Case("conv_small", lambda t: conv_bn_relu(t, (1, 8, 16), 8, 32),
@@ -242,6 +241,7 @@ SMALL = [
          "GPT 16 channels, 2 heads, 16 tokens, batch 4, AdamW"),
 ]
 MEDIUM = [
+    Case("mlp_micro", lambda t: mlp(t, (2, 16, 16, 1), 32), "MLP 2-16-16-1, batch 32, SGD"),
     Case("mlp_784", mlp_784, "MLP 784-128-10, batch 64, Adam"),
     Case("selu_784", lambda t: selu(t, (784, 512, 512, 10), 64, "SGD"),
          "SELU + AlphaDropout 784-512-512-10, batch 64, SGD"),
