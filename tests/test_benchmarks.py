@@ -24,13 +24,13 @@ def test_quick_run_measures_what_is_asked_for_and_writes_json(tmp_path):
     assert done.returncode == 0, done.stderr
     results = json.loads(path.read_text())
     assert set(results) == {"command", "machine", "small", "ops"}
-    assert list(results["small"]) == ["mlp_micro"]
-    assert results["small"]["mlp_micro"]["seconds"]["minigrad"] > 0
+    assert list(results["medium"]) == ["mlp_micro"]
+    assert results["medium"]["mlp_micro"]["seconds"]["minigrad"] > 0
     assert "log_softmax 16x16 both" in results["ops"]
     assert "| MLP 2-16-16-1, batch 32, SGD" in done.stdout
     if not worker.torch_installed():
         assert "minigrad's times alone" in done.stdout
-        assert "ratio" not in results["small"]["mlp_micro"]
+        assert "ratio" not in results["medium"]["mlp_micro"]
 
 
 def test_an_unknown_name_is_refused():
