@@ -23,7 +23,7 @@ def test_quick_run_measures_what_is_asked_for_and_writes_json(tmp_path):
     done = run("--quick", "--only", "mlp_micro", "softmax 16x16", "--json", path, "--markdown")
     assert done.returncode == 0, done.stderr
     results = json.loads(path.read_text())
-    assert set(results) == {"command", "machine", "small", "ops"}
+    assert set(results) == {"command", "machine", "medium", "ops"}
     assert list(results["medium"]) == ["mlp_micro"]
     assert results["medium"]["mlp_micro"]["seconds"]["minigrad"] > 0
     assert "log_softmax 16x16 both" in results["ops"]
