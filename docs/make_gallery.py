@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from make_images import ConvBNReLU  # the script beside this one
+
 import minigrad as torch
 import minigrad.nn as nn
 import minigrad.nn.functional as F
@@ -20,19 +22,6 @@ from minigrad.testing import check_gradients
 
 DOCS = Path(__file__).parent
 OUT = DOCS / "images" / "gallery"
-
-
-class ConvBNReLU(nn.Module):
-    """A convolution, batch normalisation and ReLU."""
-
-    def __init__(self, channels_in: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.relu(self.bn(self.conv(x)))
 
 
 class Residual(nn.Module):

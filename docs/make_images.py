@@ -39,12 +39,18 @@ class Residual(nn.Module):
         return self.relu(x + self.bn2(self.conv2(self.block1(x))))
 
 
-classifier = nn.Sequential(ConvBNReLU(3, 16), nn.MaxPool2d(2), nn.Flatten(),
-                           nn.Linear(16 * 16 * 16, 6))
-viz.draw(classifier, torch.randn(8, 3, 32, 32), path=OUT / "conv_bn_relu.svg")
-viz.draw(Residual(8), torch.randn(1, 8, 16, 16), path=OUT / "residual.svg")
+def main() -> None:
+    """Write all pictures."""
+    classifier = nn.Sequential(ConvBNReLU(3, 16), nn.MaxPool2d(2), nn.Flatten(),
+                               nn.Linear(16 * 16 * 16, 6))
+    viz.draw(classifier, torch.randn(8, 3, 32, 32), path=OUT / "conv_bn_relu.svg")
+    viz.draw(Residual(8), torch.randn(1, 8, 16, 16), path=OUT / "residual.svg")
 
-x = torch.tensor([1.0, 2.0], requires_grad=True)
-w = torch.tensor([3.0, 4.0], requires_grad=True)
-loss = (x * w).sin().sum()
-viz.draw(loss, params={"x": x, "w": w}, direction="LR", path=OUT / "tape.svg")
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    w = torch.tensor([3.0, 4.0], requires_grad=True)
+    loss = (x * w).sin().sum()
+    viz.draw(loss, params={"x": x, "w": w}, direction="LR", path=OUT / "tape.svg")
+
+
+if __name__ == "__main__":
+    main()
