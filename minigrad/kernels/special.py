@@ -98,12 +98,12 @@ def in_blocks(
 
     Return the result, or a list if there are several.
     """
-    wide = np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
-    flat = wide.reshape(-1)
-    made = [np.empty_like(flat) for _ in range(results)]
-    apply_in_blocks(function, flat, *made)
-    shaped = [y.reshape(x.shape).astype(x.dtype, copy=False) for y in made]
-    return shaped[0] if results == 1 else shaped
+    wide = np.ascontiguousarray(x, np.float32 if x.itemsize == 2 else None)
+    made = [np.empty(x.shape, wide.dtype) for _ in range(results)]
+    apply_in_blocks(function, wide.reshape(-1), *[y.reshape(-1) for y in made])
+    if wide.dtype is not x.dtype:
+        made = [y.astype(x.dtype, copy=False) for y in made]
+    return made[0] if results == 1 else made
 
 
 def _polynomial(x: np.ndarray, coefficients: list[np.ndarray]) -> np.ndarray:

@@ -62,7 +62,7 @@ def test_both_results_are_those_of_one_at_a_time(dtype):
     assert y.dtype == slope.dtype == dtype and y.shape == slope.shape == x.shape
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3), (70_001,), (5, 7, 20_011)])
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3), (70_001,), (150_001,), (5, 7, 20_011)])
 def test_threads_and_blocks_do_not_show(shape):
     x = np.asarray(np.random.default_rng(1).standard_normal(shape)).astype(np.float32)
     before = get_num_threads()
