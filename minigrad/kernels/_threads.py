@@ -221,6 +221,7 @@ class _Worker:
         _thread.start_new_thread(self._loop, ())
 
     def _loop(self) -> None:
+        np.seterr(all="ignore")  # this thread's: ops silence the caller's only
         while True:
             self.wake.acquire()
             self.job.run()

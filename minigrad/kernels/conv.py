@@ -6,6 +6,7 @@ The three are each other's derivatives: <g, conv(x, w)> is linear in g, x and w,
 
 How each is computed is chosen by shapes alone, and the constants named can be set to force it:
 
+* What is small, by the measures in `_small_conv`, is computed there with the fewest calls.
 * Matrix products over columns (`_correlate`) are the rule. `lowering` tells how the columns are
   copied: in long `runs` where it can, line by line elsewhere, not at all for 1x1 kernels. `_chunks`
   cuts the batch, and images, into chunks of at most CHUNK_BYTES of columns; from PIECE
@@ -33,6 +34,7 @@ import numpy as np
 
 from minigrad.kernels import _correlate, _winograd
 from minigrad.kernels._chunks import COPY
+from minigrad.kernels._small_conv import Back, Fold, Forward, Weight, find
 from minigrad.kernels._threads import one_blas_thread
 from minigrad.kernels.lowering import Ints, Lowering, lowering, output_size
 
@@ -97,6 +99,10 @@ def conv(
     >>> conv(x, w, stride=(2,), padding=(1,), dilation=(1,), groups=1)
     array([[[-1., -2.,  3.]]])
     """
+    if x.dtype is w.dtype:
+        small = find(Forward, x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
+        if small is not None:
+            return small(x, w, bias)
     result, dtype = _compute_dtype(x, w)
     out = output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.empty((len(x), len(w), *out), dtype)
@@ -151,8 +157,15 @@ def conv_input(
     >>> conv_input(g, w, (5,), stride=(2,), padding=(1,), dilation=(1,), groups=1)
     array([[[0., 0., 0., 0., 0.]]])
     """
-    result, dtype = _compute_dtype(g, w)
     shape = (len(g), w.shape[1] * groups, *spatial)
+    if g.dtype is w.dtype:
+        small = find(Back, shape, w.shape, stride, padding, dilation, groups, g.dtype)
+        if small is not None and small.shape == g.shape:
+            return small(g, None, w, False)[0]
+        small = find(Fold, shape, w.shape, stride, padding, dilation, groups, g.dtype)
+        if small is not None and small.shape == g.shape:
+            return small(g, w)
+    result, dtype = _compute_dtype(g, w)
     if not g.size or not w.size:
         return np.zeros(shape, result)
     plan = lowering(spatial, w.shape[2:], stride, padding, dilation, g.shape[2:])
@@ -254,9 +267,13 @@ def _weight(
     with_bias: bool,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the gradients for the weight and, if asked, for the bias."""
-    result, dtype = _compute_dtype(g, x)
     filters, channels = g.shape[1] // groups, x.shape[1] // groups
     shape = (filters * groups, channels, *kernel)
+    if g.dtype is x.dtype:
+        small = find(Weight, x.shape, shape, stride, padding, dilation, groups, g.dtype)
+        if small is not None and small.shape == g.shape:
+            return small(g, x, with_bias)
+    result, dtype = _compute_dtype(g, x)
     if not g.size or not x.size:
         return np.zeros(shape, result), conv_bias(g) if with_bias else None
     plan = lowering(x.shape[2:], kernel, stride, padding, dilation, g.shape[2:])
@@ -287,6 +304,10 @@ def conv_backward(
     """
     options = stride, padding, dilation, groups
     wants_x, wants_w, wants_b = needs
+    if wants_x and g.dtype is x.dtype is w.dtype:
+        small = find(Back, x.shape, w.shape, *options, g.dtype)
+        if small is not None:
+            return small(g, x if wants_w else None, w, wants_b)
     if wants_x and wants_w and _shares(g, x, w, stride):
         return *_both(g, x, w, padding, dilation, groups), conv_bias(g) if wants_b else None
     dx = conv_input(g, w, x.shape[2:], *options) if wants_x else None

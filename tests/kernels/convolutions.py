@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from minigrad.kernels import _chunks, _correlate, _product, _winograd, lowering
+from minigrad.kernels import _chunks, _correlate, _product, _small_conv, _winograd, lowering
 from minigrad.kernels import conv as kernels
 from minigrad.kernels.conv import conv, conv_backward, conv_input, conv_weight, output_size
 
@@ -56,6 +56,7 @@ CASES = {
     "no-outputs": (2, 3, (5, 5), 0, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "no-inputs": (2, 0, (5, 5), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "many-images": (37, 3, (6, 5), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "images-of-4096-bytes": (18, 8, (8, 8), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1),
 }
 
 
@@ -158,9 +159,10 @@ def check(case, arrays):
         assert got.flags.c_contiguous
 
 
-# What the choice by shape may pick, forced for every case: module, {name: value}.
+LARGE = {(_small_conv, "COLUMNS"): 0, (_small_conv, "WIDE"): 10**9}  # nothing counts as small
+# What the choice by shape may pick for what is not small, forced for every case.
 PATHS = {
-    "chosen": {},
+    "never-small": {},
     "one-image-a-chunk": {(_chunks, "CHUNK_BYTES"): 1},
     "wide": {(_correlate, "NARROW"): 10**9, (_correlate, "SLIM"): 10**9},
     "never-wide": {(_correlate, "NARROW"): 0, (_correlate, "SLIM"): 0},
@@ -187,6 +189,17 @@ PATHS = {
     "tiles": {(_product, "tiling"): True, (_product, "VOLUME"): 400},
     "no-tiles": {(_product, "tiling"): False},
 }
+PATHS = {
+    "chosen": {},
+    "small": {(_small_conv, "COLUMNS"): 10**7, (_small_conv, "WIDE"): 10**9},
+    "small-and-tiles": {
+        (_small_conv, "VOLUME"): 1,
+        (_small_conv, "ALONE"): 1,
+        (_product, "tiling"): True,
+        (_product, "VOLUME"): 400,
+    },
+    **{name: LARGE | forced for name, forced in PATHS.items()},
+}
 
 
 def clear_choices():
@@ -194,3 +207,4 @@ def clear_choices():
     _product._tile.cache_clear()
     _chunks.cut.cache_clear()
     lowering.lowering.cache_clear()
+    _small_conv._kept.__init__()
