@@ -197,7 +197,8 @@ from .ops.conv import (
 )
 from .ops.ctc import ctc_loss_by_number as ctc_loss
 from .ops.distance import cosine_similarity, pairwise_distance
-from .ops.norm import group_norm, layer_norm, rms_norm
+from .ops.norm import group_norm
+from .ops.row_norm import layer_norm, rms_norm
 from .ops.piecewise import hardshrink, prelu, relu, rrelu, threshold
 from .ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from .ops.adaptive_pool import adaptive_avg_pool1d

@@ -71,7 +71,7 @@ RULES: dict[str, rules.Rule] = {
         spectral: svdvals eigvalsh
         matrix_functions: matrix_exp
         """),
-    **_families(rules.first_leading, "norm: layer_norm rms_norm"),
+    **_families(rules.first_leading, "row_norm: layer_norm rms_norm"),
     **_families(rules.folded, "pool: max_pool avg_pool\n adaptive_pool: average maximum"),
     **_families(nn.loss, "loss: mse_loss smooth_l1_loss huber_loss"),
     **_families(nn.cross_entropy, "cross_entropy: nll_loss class_cross_entropy"),

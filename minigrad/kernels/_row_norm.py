@@ -14,10 +14,12 @@ mean square normalisation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 
-from minigrad._quiet import quietly_by_rows
-from minigrad.kernels._blocks import in_rows
+from minigrad.kernels._blocks import LONG, in_rows
 from minigrad.kernels._moments import dots, inverse_root, largest, moments, near, smallest, sums
 from minigrad.kernels._threads import scratch
 
@@ -25,9 +27,10 @@ Array = np.ndarray
 Needs = tuple[bool, bool, bool]
 
 _PIECE = 64  # rows that BLAS adds up in float32
-_WIDE = 1024  # elements: shorter rows are multiplied by weights several at a time
+_CACHED = 1 << 17  # elements of a block: three such arrays stay in the cache
 _STEEP = 1e-15  # the square of 1 / std is just a normal number in float32
 _TINY = 1e-30  # below, products of float32 may have lost digits
+_NEAR = 4.0  # backward takes x as it is up to this square of mean / standard deviation
 
 
 def _contiguous(x: Array) -> Array:
@@ -36,31 +39,6 @@ def _contiguous(x: Array) -> Array:
 
 def _column(values: Array, dtype: np.dtype) -> Array:
     return values.astype(dtype)[:, None]
-
-
-class _Columns:
-    """One number per column, to combine with rows; short rows are taken several at a time."""
-
-    def __init__(self, values: Array, dtype: np.dtype, rows: int) -> None:
-        self.values = values.astype(dtype, copy=False)
-        times = max(1, _WIDE // len(values))
-        self.times = times if rows >= 2 * times else 1
-        if self.times > 1:
-            self.wide = np.empty((self.times, len(values)), dtype)
-            self.wide[...] = self.values
-            self.wide = self.wide.reshape(-1)
-
-    def apply(self, ufunc: np.ufunc, x: Array, out: Array) -> None:
-        """Write ufunc(x, values) to out; both are contiguous."""
-        times = self.times
-        if times == 1:
-            ufunc(x, self.values, out=out)
-            return
-        rows = len(x) - len(x) % times
-        wide = (rows // times, len(self.wide))
-        quietly_by_rows(ufunc, x[:rows].reshape(wide), self.wide, out[:rows].reshape(wide))
-        if rows < len(x):
-            ufunc(x[rows:], self.values, out=out[rows:])
 
 
 def _same(values: Array) -> Array:
@@ -86,23 +64,65 @@ def _scaled(
     x: Array, scale: Array, offset: Array | None, weight: Array | None, bias: Array | None
 ) -> Array:
     """Return (x * scale + offset) * weight + bias."""
+    if x.shape[1] < LONG:
+        return _scaled_short(x, scale, offset, weight, bias)
     a = _column(scale, x.dtype)
     b = None if offset is None else _column(offset, x.dtype)
-    weights = None if weight is None else _Columns(weight, x.dtype, len(x))
-    biases = None if bias is None else _Columns(bias, x.dtype, len(x))
+    if weight is not None:
+        weight = weight.astype(x.dtype, copy=False)
+    if bias is not None:
+        bias = bias.astype(x.dtype, copy=False)
     y = np.empty_like(x)
 
     def work(rows: slice) -> None:
         out = np.multiply(x[rows], a[rows], out=y[rows])
         if b is not None:
             out += b[rows]
-        if weights is not None:
-            weights.apply(np.multiply, out, out)
-        if biases is not None:
-            biases.apply(np.add, out, out)
+        if weight is not None:
+            out *= weight
+        if bias is not None:
+            out += bias
 
     in_rows(work, *x.shape)
     return y
+
+
+def _scaled_short(
+    x: Array, scale: Array, offset: Array | None, weight: Array | None, bias: Array | None
+) -> Array:
+    """Return x * [scale weight] + [offset weight + bias]; in brackets, products of two matrices.
+
+    NumPy spends more time between short rows than in them; BLAS makes both matrices in the time
+    of one such pass.
+    """
+    length, dtype = x.shape[1], x.dtype
+    columns = np.empty((len(x), 3), dtype)
+    columns[:, 0] = scale
+    columns[:, 1] = 0 if offset is None else offset
+    columns[:, 2] = 1
+    values = np.zeros((2, 3, length), dtype)
+    values[0, 0] = values[1, 1] = 1 if weight is None else weight
+    if bias is not None:
+        values[1, 2] = bias
+    y = np.empty_like(x)
+
+    def work(rows: slice) -> None:
+        for part in _parts(rows, length):
+            source = x[part]
+            shape = (2, *source.shape)
+            factor, rest = np.matmul(columns[part], values, out=scratch("factors", shape, dtype))
+            np.multiply(source, factor, out=factor)
+            np.add(factor, rest, out=y[part])
+
+    in_rows(work, len(x), length, blas=True)
+    return y
+
+
+def _parts(rows: slice, length: int) -> list[slice]:
+    """Return blocks of the rows that stay in the cache."""
+    step = max(1, _CACHED // length)
+    ends = [*range(rows.start, rows.stop, step), rows.stop]
+    return [slice(*pair) for pair in pairwise(ends)]
 
 
 def layer_norm_backward(
@@ -120,7 +140,7 @@ def _gradients(
         zeros = [np.zeros(x.shape[1], kind) if need else None for need in needs[1:]]
         return (np.empty_like(x) if needs[0] else None), zeros[0], zeros[1]
     rows_g, rows_x = _contiguous(g), _contiguous(x)
-    if mean is not None and not near(mean, invstd):
+    if mean is not None and not near(mean, invstd, _NEAR):
         rows_x = rows_x - _column(mean, rows_x.dtype)
         mean = sums(rows_x) / x.shape[1]  # the digits that the mean had lost
     if smallest(invstd) < _STEEP or largest(invstd) > 1 / _STEEP:
@@ -140,64 +160,104 @@ def _swept(
     g: Array, x: Array, mean: Array | None, s: Array, weight: Array | None, needs: Needs
 ) -> tuple[Array, Array, Array]:
     """Return the gradients in the dtype of x and the sums in float64, by the formulas above."""
-    length, dtype = x.shape[1], x.dtype
+    rows, length = x.shape
+    dtype = x.dtype
     dx = np.empty_like(x) if needs[0] else x[:0]
-    weights = None if weight is None else _Columns(weight, dtype, len(x))
     share = (np.ones(length) if weight is None else weight) / length
     share = share.astype(dtype, copy=False)
     scale = s.astype(dtype)
     centre = None if mean is None else mean.astype(dtype)
-    parts: dict[int, tuple[Array, Array]] = {}
+    along = np.ones((2, rows), dtype)  # what g is multiplied with for db and for dw
+    along[1] = 0 if centre is None else centre * scale
+    combine = (_combined_long if length >= LONG else _combined_short)(weight, length, dtype)
+    found: dict[int, tuple[Array, Array]] = {}
 
-    def work(rows: slice) -> None:
-        part_g, part_x, each = g[rows], x[rows], scale[rows]
+    def work(part: slice) -> None:
+        part_g, part_x, each = g[part], x[part], scale[part]
         product = scratch("product", part_x.shape, dtype)
         np.multiply(part_g, part_x, out=product)
-        dw = _column_sums(each, product)
-        db = _column_sums(np.ones(len(part_g), dtype), part_g) if needs[2] else dw
-        if centre is not None:
-            dw = dw - _column_sums(each * centre[rows], part_g)
-        parts[rows.start] = dw, db
+        db, rest = _column_sums(along[:, part], part_g)
+        found[part.start] = _column_sums(each[None], product)[0] - rest, db
         if not needs[0]:
             return
         p = product @ share
+        q = None if centre is None else part_g @ share
         if centre is not None:
-            q = part_g @ share
-            p -= centre[rows] * q
+            p -= centre[part] * q
+        p *= each
+        p *= each
+        p *= each
+        if centre is not None:
             q *= each
-        p *= each
-        p *= each
-        p *= each
-        np.multiply(part_x, p[:, None], out=product)
-        if centre is not None:
-            q -= p * centre[rows]
-            product += q[:, None]
-        out = dx[rows]
-        if weights is None:
-            np.multiply(part_g, each[:, None], out=out)
-        else:
-            weights.apply(np.multiply, part_g, out)
-            out *= each[:, None]
-        out -= product
+            q -= p * centre[part]
+        combine(part_g, part_x, each, p, q, product, dx[part])
 
-    in_rows(work, len(x), x.shape[1], blas=True)
-    found = [parts[start] for start in sorted(parts)]
+    in_rows(work, rows, length, blas=True)
     if len(found) == 1:
-        return dx, found[0][0], found[0][1]
-    dw, db = (np.add.reduce(pair, 0, dtype=np.float64) for pair in zip(*found, strict=True))
+        return dx, *found[0]
+    parts = [found[start] for start in sorted(found)]
+    dw, db = (np.add.reduce(pair, 0, dtype=np.float64) for pair in zip(*parts, strict=True))
     return dx, dw, db
 
 
+def _combined_long(weight: Array | None, length: int, dtype: np.dtype) -> Callable[..., None]:
+    if weight is not None:
+        weight = weight.astype(dtype, copy=False)
+
+    def combine(
+        g: Array, x: Array, s: Array, p: Array, q: Array | None, product: Array, out: Array
+    ) -> None:
+        """Write g weight s - (x p + q)."""
+        np.multiply(x, p[:, None], out=product)
+        if q is not None:
+            product += q[:, None]
+        np.multiply(g, s[:, None], out=out)
+        if weight is not None:
+            out *= weight
+        out -= product
+
+    return combine
+
+
+def _combined_short(weight: Array | None, length: int, dtype: np.dtype) -> Callable[..., None]:
+    values = np.zeros((3, 3, length), dtype)
+    values[0, 0] = 1 if weight is None else weight
+    values[1, 1] = values[2, 2] = 1
+
+    def combine(
+        g: Array, x: Array, s: Array, p: Array, q: Array | None, product: Array, out: Array
+    ) -> None:
+        """Write g [s weight] - (x [p] + [q]); in brackets, matrices as in `_scaled_short`."""
+        count = 2 if q is None else 3
+        columns = np.empty((len(x), count), dtype)
+        columns[:, 0] = s
+        columns[:, 1] = p
+        if q is not None:
+            columns[:, 2] = q
+        for part in _parts(slice(0, len(x)), length):
+            shape = (count, *x[part].shape)
+            factors = scratch("factors", shape, dtype)
+            np.matmul(columns[part], values[:count, :count], out=factors)
+            np.multiply(x[part], factors[1], out=factors[1])
+            if q is not None:
+                factors[1] += factors[2]
+            np.multiply(g[part], factors[0], out=out[part])
+            out[part] -= factors[1]
+
+    return combine
+
+
 def _column_sums(weights: Array, x: Array) -> Array:
-    """Return weights @ x, of _PIECE rows at a time in float32."""
+    """Return weights @ x, of _PIECE rows of x at a time in float32."""
     rows, length = x.shape
     if rows <= _PIECE:
         return weights @ x
     whole = rows - rows % _PIECE
-    pieces = weights[:whole].reshape(-1, 1, _PIECE) @ x[:whole].reshape(-1, _PIECE, length)
-    total = np.add.reduce(pieces, (0, 1), dtype=np.float64)
+    left = weights[:, :whole].reshape(len(weights), -1, _PIECE).swapaxes(0, 1)
+    pieces = left @ x[:whole].reshape(-1, _PIECE, length)
+    total = np.add.reduce(pieces, 0, dtype=np.float64)
     if whole < rows:
-        total += weights[whole:] @ x[whole:]
+        total += weights[:, whole:] @ x[whole:]
     return total
 
 

@@ -9,6 +9,8 @@ the others. With s = 1 / sqrt(var + eps) and xhat = (x - mean) * s,
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from minigrad.kernels.softmax import ones
@@ -23,23 +25,32 @@ def is_small(x: Array) -> bool:
     return x.dtype is _SINGLE and 0 < x.size <= SMALL
 
 
+@lru_cache(maxsize=16)
+def _shares(length: int) -> Array:
+    """Return a vector with which a product is the mean."""
+    return np.full(length, 1 / length)
+
+
 def layer_norm(
     x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
     """Return y (float32), xhat and s (float64) of the rows of x (M, D); weight, bias: (D,)."""
     length = x.shape[1]
     xhat = x.astype(_DOUBLE)
-    xhat -= (xhat.dot(ones(length, _DOUBLE)) / length)[:, None]
-    s = (xhat * xhat).dot(ones(length, _DOUBLE))
-    s /= length
+    mean = xhat.dot(ones(length, _DOUBLE))
+    mean /= length  # exactly that of a constant row
+    xhat -= mean[:, None]
+    s = (xhat * xhat).dot(_shares(length))
     s += eps
     np.sqrt(s, out=s)
     np.reciprocal(s, out=s)
     xhat *= s[:, None]
-    y = xhat if weight is None else xhat * weight
+    y = xhat.astype(_SINGLE)
+    if weight is not None:
+        y *= weight
     if bias is not None:
-        y = y + bias if y is xhat else np.add(y, bias, out=y)
-    return y.astype(_SINGLE), xhat, s
+        y += bias
+    return y, xhat, s
 
 
 def layer_norm_backward(
@@ -55,13 +66,13 @@ def layer_norm_backward(
     if needs[2]:
         db = ones(rows, _DOUBLE).dot(wide).astype(_SINGLE)
     if needs[0]:
-        share = np.divide(1 if weight is None else weight, length, dtype=_DOUBLE)
-        share = np.full(length, share) if weight is None else share
-        along = xhat * product.dot(share)[:, None]
-        along += wide.dot(share)[:, None]
-        if weight is not None:
-            wide *= weight
-        wide -= along
-        wide *= s[:, None]
+        share = _shares(length)
+        weights = ones(length, _DOUBLE) if weight is None else weight.astype(_DOUBLE)
+        p = product.dot(weights * share)
+        p *= s
+        wide *= s[:, None].dot(weights[None])
+        np.multiply(xhat, p[:, None], out=product)
+        product += wide.dot(share)[:, None]
+        wide -= product
         dx = wide.astype(_SINGLE)
     return dx, dw, db

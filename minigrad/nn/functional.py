@@ -56,7 +56,7 @@ from ..ops.margin_loss import (
     soft_margin_loss, triplet_margin_loss, triplet_margin_with_distance_loss,
 )
 from ..ops.multihead import multi_head_attention_forward
-from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from ..ops.norm import batch_norm, group_norm, instance_norm
 from ..ops.pad import pad
 from ..ops.piecewise import hardshrink, prelu, rrelu, softshrink
 from ..ops.pool import (
@@ -66,6 +66,7 @@ from ..ops.pool import (
 )
 from ..ops.rearrange import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
 from ..ops.response_norm import local_response_norm, normalize
+from ..ops.row_norm import layer_norm, rms_norm
 from ..ops.softmax import gumbel_softmax
 
 
