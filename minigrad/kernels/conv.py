@@ -99,7 +99,7 @@ def conv(
     >>> conv(x, w, stride=(2,), padding=(1,), dilation=(1,), groups=1)
     array([[[-1., -2.,  3.]]])
     """
-    if x.dtype is w.dtype:
+    if x.dtype == w.dtype:
         small = find(Forward, x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
         if small is not None:
             return small(x, w, bias)
@@ -158,7 +158,7 @@ def conv_input(
     array([[[0., 0., 0., 0., 0.]]])
     """
     shape = (len(g), w.shape[1] * groups, *spatial)
-    if g.dtype is w.dtype:
+    if g.dtype == w.dtype:
         small = find(Back, shape, w.shape, stride, padding, dilation, groups, g.dtype)
         if small is not None and small.shape == g.shape:
             return small(g, None, w, False)[0]
@@ -269,7 +269,7 @@ def _weight(
     """Return the gradients for the weight and, if asked, for the bias."""
     filters, channels = g.shape[1] // groups, x.shape[1] // groups
     shape = (filters * groups, channels, *kernel)
-    if g.dtype is x.dtype:
+    if g.dtype == x.dtype:
         small = find(Weight, x.shape, shape, stride, padding, dilation, groups, g.dtype)
         if small is not None and small.shape == g.shape:
             return small(g, x, with_bias)
@@ -304,7 +304,7 @@ def conv_backward(
     """
     options = stride, padding, dilation, groups
     wants_x, wants_w, wants_b = needs
-    if wants_x and g.dtype is x.dtype is w.dtype:
+    if wants_x and g.dtype == x.dtype == w.dtype:
         small = find(Back, x.shape, w.shape, *options, g.dtype)
         if small is not None:
             return small(g, x if wants_w else None, w, wants_b)

@@ -124,14 +124,44 @@ def _check_bias(where: str, bias: Any, channels: int) -> None:
 
 
 # ------------------------------------------------------------------------ the public functions
+# Options known to fit shapes, with their originals. They are found by identity, as 1.0 equals 1.
+_known: dict[Any, tuple[Any, Any]] = {}
+
+
 def _conv(n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
           groups: int) -> Any:
+    a, b = x._data, w._data
+    key = (n, a.shape, b.shape, a.dtype, id(stride), id(padding), id(dilation), id(groups))
+    found = _known.get(key)
+    if found is not None and a.dtype == b.dtype and (
+            bias is None or ((c := bias._data).dtype == a.dtype and c.shape == b.shape[:1])):
+        checked = found[0]
+    else:
+        given = stride, padding, dilation, groups
+        x, *checked = _checked(n, x, w, bias, *given)
+        if x._data is a and all(map(_is_constant, given)):
+            if len(_known) >= 1024:
+                _known.clear()
+            _known[key] = checked, given
+    batch = x if x.ndim > n + 1 else unsqueeze(x, 0)
+    run = convolution if batch._node is None or w._node is None else _convolution
+    y = run(batch, w, bias, *checked)
+    return y if batch is x else squeeze(y, 0)
+
+
+def _is_constant(option: Any) -> bool:
+    return type(option) in (int, str) or (
+        type(option) is tuple and all(type(v) is int for v in option))
+
+
+def _checked(n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
+             groups: int) -> tuple[Any, Ints, Ints, Ints, int]:
+    """Return the input, padded where its sides differ, and the options as tuples; or refuse."""
     where = f"conv{n}d"
     _check_input(where, n, x, w, bias)
     stride, dilation = ints(stride, n, where, "stride"), ints(dilation, n, where, "dilation")
     if x.ndim == n + 1:
         _check_channels(where, x, 0, w.shape[1] * groups, w, groups)
-        return squeeze(_conv(n, unsqueeze(x, 0), w, bias, stride, padding, dilation, groups), 0)
     if isinstance(padding, str):
         x, padding = _named_padding(where, padding, x, w, stride, dilation)
     else:
@@ -139,8 +169,7 @@ def _conv(n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation
     _check_sizes(where, groups, stride=stride, padding=padding, dilation=dilation)
     _check_conv(where, x, w, groups, padding, dilation)
     _check_bias(where, bias, w.shape[0])
-    run = convolution if x._node is None or w._node is None else _convolution
-    return run(x, w, bias, stride, padding, dilation, groups)
+    return x, stride, padding, dilation, groups
 
 
 def _named_padding(where: str, padding: str, x: Any, w: Any, stride: Ints,
@@ -169,16 +198,17 @@ def _check_channels(where: str, x: Any, dim: int, expected: int, w: Any, groups:
 
 
 def _check_conv(where: str, x: Any, w: Any, groups: int, padding: Ints, dilation: Ints) -> None:
-    shape, kernel = tuple(x.shape), tuple(w.shape)
+    spatial, kernel = tuple(x.shape[-len(padding):]), tuple(w.shape)
     if kernel[0] % groups or not kernel[0]:
         raise RuntimeError(f"{where}: groups={groups} must divide dim 0 of the weight, the output "
                            f"channels, got weight shape {kernel}")
-    _check_channels(where, x, 1, kernel[1] * groups, w, groups)
-    for size, k, p, d in zip(shape[2:], kernel[2:], padding, dilation, strict=True):
+    if x.ndim == w.ndim:
+        _check_channels(where, x, 1, kernel[1] * groups, w, groups)
+    for size, k, p, d in zip(spatial, kernel[2:], padding, dilation, strict=True):
         if size + 2 * p < d * (k - 1) + 1:
             raise RuntimeError(
                 f"{where}: the kernel {kernel[2:]} with dilation {dilation} is larger than the "
-                f"input {shape[2:]} with padding {padding}; pad more or use a smaller kernel")
+                f"input {spatial} with padding {padding}; pad more or use a smaller kernel")
 
 
 @takes("input", "weight", "bias")

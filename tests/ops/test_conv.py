@@ -139,3 +139,37 @@ def test_pad_never_returns_the_input_itself():
     y = F.pad(x, (0, 0))
     y += 1
     assert not x.any()
+
+
+@pytest.mark.parametrize("name", ["stride", "padding", "dilation"])
+def test_options_that_equal_known_ones_are_still_checked(name):
+    x, w = torch.ones(1, 1, 4, 4), torch.ones(1, 1, 2, 2)
+    for good in (1, (1, 1), [1, 1]):
+        for _ in range(2):
+            F.conv2d(x, w, **{name: good})
+    for bad in (1.0, (1.0, 1), [1, 1.0]):
+        with pytest.raises(TypeError, match=name):
+            F.conv2d(x, w, **{name: bad})
+    with pytest.raises(RuntimeError, match=name):
+        F.conv2d(x, w, **{name: [1, 1, 1]})
+
+
+def test_known_options_of_other_tensors():
+    x, w, b, one = torch.ones(1, 1, 4, 4), torch.ones(2, 1, 2, 2), torch.ones(2), (1, 1)
+    assert F.conv2d(x, w, b, one, one).shape == F.conv2d(x, w, None, one, one).shape
+    with pytest.raises(RuntimeError, match="bias"):
+        F.conv2d(x, w, torch.ones(3), one, one)
+    with pytest.raises(RuntimeError, match="dtype"):
+        F.conv2d(x, w, b.double(), one, one)
+    with pytest.raises(RuntimeError, match="dtype"):
+        F.conv2d(x, w.double(), b, one, one)
+    with pytest.raises(RuntimeError, match="channels"):
+        F.conv2d(torch.ones(1, 2, 4, 4), w, b, one, one)
+    sizes = [1, 1]
+    assert F.conv2d(x, w, stride=sizes).shape == (1, 2, 3, 3)
+    sizes[:] = 2, 3
+    assert F.conv2d(x, w, stride=sizes).shape == (1, 2, 2, 1)
+    layer = torch.nn.Conv2d(1, 2, 2)
+    assert layer(x).shape == (1, 2, 3, 3) and layer(x[0]).shape == (2, 3, 3)
+    layer.stride, layer.padding = (2, 2), "valid"
+    assert layer(x).shape == (1, 2, 2, 2) and layer(x[0]).shape == (2, 2, 2)

@@ -148,6 +148,9 @@ class _Conv(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the convolution of the input with the weight, plus the bias."""
+        own = self._parameters  # not `self.weight`: looking for attributes takes 1 us each
+        if "weight" in own and "bias" in own:
+            return self._conv_forward(input, own["weight"], own["bias"])  # type: ignore[arg-type]
         return self._conv_forward(input, self.weight, self.bias)
 
 
