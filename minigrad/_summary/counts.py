@@ -84,12 +84,10 @@ def _states(a: Arguments, y: Any) -> int:
     """Return how many numbers a recurrent layer keeps.
 
     Of each step the operand of the product and the gates; GRU also the candidate's product, LSTM
-    the cells, their tanh and, with a projection, the hidden values before it.
+    the cells, their tanh and five factors of derivatives.
     """
     steps, batch, hidden, width = _steps(a)
-    projected = a["w_hr"] is not None
-    kept = {"LSTM": 5 * (steps + 1) + (3 + projected) * steps, "GRU": 5 * steps}.get(
-        a["mode"], steps)
+    kept = {"LSTM": 11 * steps + 1, "GRU": 5 * steps}.get(a["mode"], steps)
     return batch * ((steps + 1) * width + kept * hidden)
 
 

@@ -7,13 +7,15 @@ puts layers and directions together. The formulas are in the references, one fun
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import _check
 from ..engine import op, wrap
-from ..kernels import recurrent as kernels
+from ..kernels import recurrent_memory as kernels
+from ..kernels.recurrent import forward
 from ..kernels.recurrent_backward import backward
 from .dropout import dropout as drop
 from .elementwise import sigmoid, tanh
@@ -119,13 +121,12 @@ def _recurrent_layer(input: Any, hx: Any, cx: Any, w_ih: Any, w_hh: Any, b_ih: A
     (samples, I) with `batch_sizes`, or "cell" (N, I). States are (N, P), or (1, N, P) if `alone`.
     """
     w = kernels.Weights(w_ih, w_hh, b_ih, b_hh, w_hr)
-    x = _by_time(input, form)
-    batch = x.shape[1] if batch_sizes is None else batch_sizes[0]
-    _check_arrays(mode, x, hx, cx, w, batch, alone)
-    shape = kernels.shape_of(batch_sizes, reverse)
+    described = tuple([a if a is None else (a.shape, a.dtype) for a in (*w, hx, cx)])
+    size = _size(mode, form, batch_sizes, reverse, alone, input.shape, input.dtype, described)
     if alone:
         hx, cx = hx if hx is None else hx[0], cx if cx is None else cx[0]
-    y, h, c, run = kernels.forward(mode, x, hx, cx, w, shape)
+    y, h, c, run = forward(size, kernels.shape_of(batch_sizes, reverse), _by_time(input, form), hx,
+                           cx, w)
     kind = input.dtype
     last = [np.array(h, kind, order="C")] + ([] if c is None else [np.array(c, kind, order="C")])
     if alone:
@@ -140,45 +141,57 @@ def _(g: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, mode: str, 
       alone: bool, run: Any, needs: Any) -> Any:
     # the derivations stand with the loops, in kernels/recurrent_backward.py
     dy = None if form == "cell" else _by_time(g[0], form)
-    states = list(g) if form == "cell" else list(g[1:])
+    states = g if form == "cell" else g[1:]
     if alone:
         states = [state[0] for state in states]
     dh, dc = states if mode == "LSTM" else (states[0], None)
     w = kernels.Weights(w_ih, w_hh, b_ih, b_hh, w_hr)
-    dx, *rest = backward(mode, run, dy, dh, dc, w, needs)
+    grads = backward(run, dy, dh, dc, w, needs)
     if alone:
-        rest[:2] = [d if d is None else d[None] for d in rest[:2]]
+        grads[1:3] = [d if d is None else d[None] for d in grads[1:3]]
+    dx = grads[0]
     if dx is not None and form != "packed":
-        dx = dx[0] if form == "cell" else _by_time(dx, form)
-    return dx, *rest
+        grads[0] = dx[0] if form == "cell" else _by_time(dx, form)
+    return grads
 
 
-def _check_arrays(mode: str, x: ndarray, hx: Any, cx: Any, w: kernels.Weights, batch: int,
-                  alone: bool) -> None:
-    """Refuse sizes and dtypes that do not fit each other."""
-    kind, gates = x.dtype, kernels.CELLS[mode].gates
-    hidden, features = len(w.ih) // gates, w.hh.shape[-1]
+@lru_cache(maxsize=1024)
+def _size(mode: str, form: str, batch_sizes: Counts | None, reverse: bool, alone: bool,
+          shape: tuple[int, ...], kind: Any, described: tuple[Any, ...]) -> kernels.Size:
+    """Refuse sizes and dtypes that do not fit each other; return that of the run.
+
+    Weights and states are described by their shapes and dtypes.
+    """
+    length, batch, *_ = ((len(batch_sizes), batch_sizes[0]) if batch_sizes is not None else
+                         (1, *shape) if form == "cell" else
+                         shape[1::-1] if form == "batch_first" else shape)
+    w_ih, w_hh, hr = described[0][0], described[1][0], described[4]
+    gates = kernels.CELLS[mode].gates
+    hidden, features = w_ih[0] // gates, w_hh[-1]
     rows = gates * hidden
-    _check.floats(mode, x)
-    if x.shape[-1] != w.ih.shape[-1]:
-        raise RuntimeError(f"{mode}: input has inconsistent input_size: got {x.shape[-1]} expected "
-                           f"{w.ih.shape[-1]}, the columns of w_ih {w.ih.shape}")
-    if w.hr is None and features != hidden:
+    _check.floats(mode, np.empty(0, kind))
+    if shape[-1] != w_ih[-1]:
+        raise RuntimeError(f"{mode}: input has inconsistent input_size: got {shape[-1]} expected "
+                           f"{w_ih[-1]}, the columns of w_ih {w_ih}")
+    if hr is None and features != hidden:
         raise RuntimeError(f"{mode}: Expected w_hh of size {(rows, hidden)}, because w_ih is "
-                           f"{w.ih.shape} and there is no projection, got {w.hh.shape}")
+                           f"{w_ih} and there is no projection, got {w_hh}")
     lead = (1, batch) if alone else (batch,)
-    for name, value, wanted in zip(
-            ("w_ih", "w_hh", "b_ih", "b_hh", "w_hr", "hx", "cx"), (*w, hx, cx),
-            (w.ih.shape, (rows, features), (rows,), (rows,), (features, hidden),
+    for name, given, wanted in zip(
+            ("w_ih", "w_hh", "b_ih", "b_hh", "w_hr", "hx", "cx"), described,
+            (w_ih, (rows, features), (rows,), (rows,), (features, hidden),
              (*lead, features), (*lead, hidden)), strict=True):
-        if value is None:
+        if given is None:
             continue
-        if value.dtype is not kind and value.dtype != kind:
+        if given[1] != kind:
             raise RuntimeError(f"{mode}: input and {name} must have the same dtype, but got {kind} "
-                               f"and {value.dtype}; convert one with .to(dtype)")
-        if value.shape != wanted:
+                               f"and {given[1]}; convert one with .to(dtype)")
+        if given[0] != wanted:
             raise RuntimeError(f"{mode}: Expected {name} of size {wanted} for a batch of {batch} "
-                               f"and w_ih {w.ih.shape}, got {list(value.shape)}")
+                               f"and w_ih {w_ih}, got {list(given[0])}")
+    return kernels.size_of(mode, length, batch, w_ih[1], features, hidden,
+                           described[2] is not None or described[3] is not None, hr is not None,
+                           reverse, kind)
 
 
 # ------------------------------------------------------------------------- layers and directions
