@@ -30,6 +30,7 @@ import numpy as np
 from minigrad.kernels._product import ALONE, VOLUME, multiply
 from minigrad.kernels._threads import aligned, one_blas_thread
 from minigrad.kernels.lowering import Ints, output_size
+from minigrad.kernels.softmax import ones
 
 # Bytes up to which columns and images are small. Beyond, turning round costs more than it saves.
 COLUMNS = 589824
@@ -206,7 +207,7 @@ class Weight(Plan):
     def prepare(self, memory: _Memory) -> None:
         self.columns = self.columns_of_x(memory)
         self.side = _Side(self.shape, self.like.groups, memory)
-        self.ones = np.ones(self.side.matrices.shape[-1], self.dtype)
+        self.ones = ones(self.side.matrices.shape[-1], self.dtype)
         self.rows = *self.side.matrices.shape[:-1], self.columns.matrices.shape[-2]
 
     def compute(
@@ -245,8 +246,6 @@ class Back(Plan):
         self.rows = *self.side.matrices.shape[:-1], each * taps
         self.filters_first = groups, each, w[1], taps
         self.channels_first = groups, w[1], each, taps
-        self.ones = np.ones(prod(self.shape[2:]), self.dtype)
-        self.images = np.ones(x[0], self.dtype)
 
     def compute(
         self, g: np.ndarray, x: np.ndarray | None, w: np.ndarray, with_bias: bool
@@ -257,17 +256,14 @@ class Back(Plan):
         self.multiply(w, columns, self.side.matrices)
         dx = np.empty(self.like.x, self.dtype)
         dx[...] = self.side.images
-        dw = db = None
+        dw = None
         if x is not None:
             self.other.turn(x)
             dw = np.empty(self.rows, self.dtype)
             self.multiply(self.other.matrices, columns.swapaxes(-1, -2), dw)
             dw = np.ascontiguousarray(dw.reshape(self.channels_first).swapaxes(1, 2))
             dw = dw.reshape(self.like.w)
-        if with_bias:
-            sums = g.reshape(-1, len(self.ones)).dot(self.ones)
-            db = self.images.dot(sums.reshape(len(self.images), -1))
-        return dx, dw, db
+        return dx, dw, channel_sums(g) if with_bias else None
 
 
 class Fold(Plan):
@@ -309,6 +305,13 @@ def _is_small(like: Geometry, largest: int) -> bool:
     if prod(out) < WIDE:
         return max(source, columns, images) * size <= COLUMNS
     return max(source, columns) * size <= WIDE_COLUMNS and images * size <= largest
+
+
+def channel_sums(g: np.ndarray) -> np.ndarray:
+    """Return the sums of images g (N, K, *size) over all but K."""
+    n, channels = g.shape[:2]
+    g = g.reshape(n * channels, -1)
+    return ones(n, g.dtype).dot(g.dot(ones(g.shape[1], g.dtype)).reshape(n, channels))
 
 
 class _Kept(threading.local):

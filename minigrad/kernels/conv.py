@@ -34,7 +34,7 @@ import numpy as np
 
 from minigrad.kernels import _correlate, _winograd
 from minigrad.kernels._chunks import COPY
-from minigrad.kernels._small_conv import Back, Fold, Forward, Weight, find
+from minigrad.kernels._small_conv import VECTOR, Back, Fold, Forward, Weight, channel_sums, find
 from minigrad.kernels._threads import one_blas_thread
 from minigrad.kernels.lowering import Ints, Lowering, lowering, output_size
 
@@ -355,11 +355,10 @@ def conv_bias(g: np.ndarray) -> np.ndarray:
     >>> conv_bias(np.ones((2, 3, 4)))
     array([8., 8., 8.])
     """
-    _, dtype = _compute_dtype(g, g)
+    result, dtype = _compute_dtype(g, g)
     if dtype.kind != "f" or not g.size:
-        return np.add.reduce(g, axis=(0, *range(2, g.ndim)), dtype=dtype).astype(g.dtype)
-    rows = np.ascontiguousarray(g, dtype).reshape(len(g) * g.shape[1], -1)
-    ones = np.ones(rows.shape[1], dtype)
+        return np.add.reduce(g, axis=(0, *range(2, g.ndim)), dtype=dtype).astype(result)
     # BLAS adds faster than a reduction; on one thread, or the bits could depend on their number
-    sums = one_blas_thread(np.matmul, rows, ones)
-    return np.add.reduce(sums.reshape(len(g), -1), axis=0).astype(g.dtype, copy=False)
+    g = g.astype(dtype, copy=False)
+    sums = channel_sums(g) if g.size <= VECTOR else one_blas_thread(channel_sums, g)
+    return sums.astype(result, copy=False)

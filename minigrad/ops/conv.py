@@ -39,7 +39,8 @@ def _cropped(y: Any, shape: Ints) -> Any:
 
 @op(input=lambda g, weight, input_shape, stride, padding, dilation, groups: transposed(
         g, weight, None, input_shape[2:], stride, padding, dilation, groups),
-    weight=lambda g, input, weight_shape, stride, padding, dilation, groups: weight_gradient(
+    weight=lambda g, input, weight_shape, stride, padding, dilation, groups: (
+        kernels.conv_weight if type(g) is ndarray else weight_gradient)(
         g, input, weight_shape[2:], stride, padding, dilation, groups),
     bias=_bias_rule)
 def convolution(input: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints,
