@@ -10,7 +10,7 @@ import numpy as np
 from .. import _dtype
 from .._check import broadcast_error, tensor
 from ..engine import op, wrap
-from ..kernels.select import drop, keep
+from ..kernels.select import drop, fill, keep
 from ._operands import as_dtype, pair, rows, tensor_first, tensors
 
 ndarray = np.ndarray
@@ -62,8 +62,11 @@ def _fill_where(input: ndarray, mask: Any, value: Any) -> None:
     np.copyto(input, value, casting="unsafe", where=mask)
 
 
-@op(input=lambda g, mask: _where(mask, 0.0, g), mask=None,
-    value=lambda g, mask: _where(mask, g, 0.0),
+def _not_filled(g: Any, mask: Any) -> Any:
+    return drop(g, mask) if type(g) is ndarray is type(mask) else _where(mask, 0.0, g)
+
+
+@op(input=_not_filled, mask=None, value=lambda g, mask: _where(mask, g, 0.0),
     shown=lambda value: f"MaskedFillBackward{int(type(value) is ndarray)}",
     mutate=_fill_where, explain=broadcast_error)
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
@@ -80,7 +83,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     if getattr(value, "ndim", 0):
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got "
                            f"{value.ndim} dimension(s); use where for several values")
-    return rows(np.where(mask, as_dtype(value, input.dtype), input))
+    value = as_dtype(value, input.dtype)
+    return rows(fill(input, mask, value) if input.dtype.kind == "f" else
+                np.where(mask, value, input))
 
 
 # --------------------------------------------------------------------------------------- bounds

@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import _check, views
 from ..engine import op, wrap
-from ..kernels.softmax import ones
+from ..kernels._product import matrix_product
 from ..modes import state
 
 ndarray = np.ndarray
-SMALL = 16384  # elements of a matrix that is multiplied faster than indices are sorted
+SMALL = 32768  # elements of a matrix that is multiplied faster than indices are sorted
 
 
 @op(weight=lambda g, weight_shape, indices, factors: _spread(g, indices, factors, weight_shape),
@@ -47,8 +47,8 @@ def _spread_small(value: ndarray, rows: ndarray, shape: tuple[int, ...]) -> ndar
     """Add rows by a product with a matrix of zeros and ones; None if inf or nan would spread."""
     chosen = np.zeros((shape[0], len(rows)), value.dtype)
     chosen.reshape(-1)[rows * len(rows) + np.arange(len(rows))] = 1
-    y = chosen.dot(value)
-    total = ones(shape[0], y.dtype).dot(y).dot(ones(y.shape[1], y.dtype))
+    y = matrix_product(chosen, value)
+    total = np.add.reduce(y, None)
     return y if total - total == 0 else None
 
 

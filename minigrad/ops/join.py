@@ -289,7 +289,19 @@ def _equal_split(name: str, input: Any, where: Any, dim: int, least: int) -> tup
     return tensor_split(input, where, dim)
 
 
-@op(input=lambda g, dim: stack(g, dim), view=True, outputs="many", shown="UnbindBackward0")
+def _restacked(g: list[Any], dim: int) -> Any:
+    """Return stack(g, dim); arrays, which are alike here, are written to their places at once."""
+    first = g[0]
+    if type(first) is not ndarray:
+        return stack(g, dim)
+    y = np.empty((*first.shape[:dim], len(g), *first.shape[dim:]), first.dtype)
+    before = (FULL,) * dim
+    for k, part in enumerate(g):
+        y[(*before, k)] = part
+    return y
+
+
+@op(input=_restacked, view=True, outputs="many", shown="UnbindBackward0")
 def _unbind(input: Any, dim: int = 0) -> Any:
     if not dim:
         return [a if type(a) is ndarray else input[k, ...] for k, a in enumerate(input)]

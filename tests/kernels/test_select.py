@@ -1,9 +1,9 @@
-"""keep, drop and either against np.where, bit for bit: sizes, dtypes, strides, inf, nan, -0."""
+"""keep, drop, fill and either against np.where, bit for bit: sizes, dtypes, strides, inf, nan, -0."""
 
 import numpy as np
 import pytest
 
-from minigrad.kernels.select import SMALL, drop, either, keep
+from minigrad.kernels.select import SMALL, drop, either, fill, keep
 
 
 def values(shape, dtype):
@@ -39,7 +39,17 @@ def test_strided_values_and_masks_and_untouched_inputs():
     assert mask.tobytes() == before[1].tobytes()
 
 
-def test_shapes_broadcast():
-    x, mask = values((64, 100), np.float32), np.arange(100) % 3 == 0
-    assert keep(x, mask).tobytes() == np.where(mask, x, np.float32(0)).tobytes()
-    assert drop(x[0], mask.reshape(1, -1) & np.ones((64, 1), bool)).shape == (64, 100)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(100,), (64, 1), (1, 100), (3, 64, 100), (3, 1, 100), (1,), ()])
+def test_shapes_broadcast(shape, dtype):
+    """Masks of fewer and of more dimensions than the values, few values and many."""
+    mask = np.random.default_rng(2).random(shape) < 0.5
+    for x in (values((64, 100), dtype), values((8, 64, 100), dtype)[::3], values((4, 100), dtype)):
+        if len(shape) > 1 and shape[-2] not in (1, x.shape[-2]):
+            continue
+        zero = dtype(0)
+        assert keep(x, mask).tobytes() == np.where(mask, x, zero).tobytes()
+        assert drop(x, mask).tobytes() == np.where(mask, zero, x).tobytes()
+        for value in (-np.inf, 2.5, -0.0, np.nan):
+            full = np.array(value, dtype)
+            assert fill(x, mask, full).tobytes() == np.where(mask, full, x).tobytes()
