@@ -9,26 +9,33 @@ With s = 1 / sqrt(var + eps), xhat = (x - mean) * s and averages E over a group 
     dx = s * (w g - E[w g] - xhat E[w g xhat]),   dw = sum g xhat,   db = sum g.
 
 For x (N, C, L) and weights per channel every sum is made of the sums over L of g and of g x, and dx
-is a g + b x + c with three numbers for each row. So all of them take two sweeps over the array, one
-for the sums and one for y or dx, each in blocks that stay in the cache.
+is a g + b x + c with three numbers for each row, or a (g + b x + c) where w is the same for all of
+a group. So all of them take two sweeps over the array, one for the sums and one for y or dx. Where
+x is far from zero both are taken of x less a number close to its mean (`_moments.py`), the `shift`;
+then the mean in these formulas is what is left of it.
 """
 
 from __future__ import annotations
 
-from math import prod
-from typing import NamedTuple
-
 import numpy as np
 
-from minigrad.kernels._blocks import LONG, in_rows
+from minigrad._quiet import quietly
+from minigrad.kernels._groups import (
+    Groups,
+    combine,
+    combine_equal,
+    grouped,
+    scale,
+    scale_and_shift,
+)
 from minigrad.kernels._moments import (
     Moments,
     fine_row_sums,
     inverse_root,
-    moments,
+    loud_moments,
     near,
+    shifted,
     smallest,
-    sums,
 )
 from minigrad.kernels._row_norm import (
     layer_norm,
@@ -36,7 +43,6 @@ from minigrad.kernels._row_norm import (
     rms_norm,
     rms_norm_backward,
 )
-from minigrad.kernels._threads import scratch
 
 __all__ = [
     "batch_norm",
@@ -53,104 +59,21 @@ __all__ = [
 
 Array = np.ndarray
 Needs = tuple[bool, bool, bool]
+Gradients = tuple[Array | None, Array | None, Array | None]
 _STEEP = 1e-15  # the square of 1 / std is just a normal number in float32
 
 
-class _Groups(NamedTuple):
-    """How rows x (N * C, L) form groups: one per channel, or `groups` per image.
-
-    Sums and factors of rows that share both statistics and weight are arrays (I, G, K) of K
-    channels in each of G groups, with I = 1 for batch normalisation, else N images.
-    """
-
-    images: int
-    channels: int
-    length: int
-    groups: int | None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        if self.groups is None:
-            return 1, self.channels, 1
-        return self.images, self.groups, self.channels // self.groups
-
-    @property
-    def size(self) -> int:
-        """The elements of a group."""
-        if self.groups is None:
-            return self.images * self.length
-        return self.channels // self.groups * self.length
-
-    def alike(self, sums: Array) -> Array:
-        """Add the sums (N * C,) of rows that share statistics and weight: (I, G, K)."""
-        if self.groups is None:
-            sums = np.add.reduce(sums.reshape(self.images, self.channels), 0)
-        return sums.reshape(self.shape)
-
-    def spread(self, values: Array) -> Array:
-        """Make statistics (C,) or (N, G) ready to be combined with (I, G, K)."""
-        return values[None, :, None] if self.groups is None else values[..., None]
-
-    def weights(self, weight: Array) -> Array:
-        return weight.reshape(self.shape[1:])
-
-    def rows(self, values: Array) -> Array:
-        """Give every row the value (C,) or (N, G) of its group: (N * C,)."""
-        shape = self.images, *self.shape[1:]
-        return np.broadcast_to(self.spread(values), shape).reshape(-1)
+def _contiguous(x: Array) -> Array:
+    """View or copy x as a contiguous array of float32 or more."""
+    return np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
 
 
-def _combine(sums: Array) -> Array:
-    """Add (I, G, K) to sums of groups (I, G, 1)."""
-    return sums if sums.shape[2] == 1 else np.add.reduce(sums, 2, keepdims=True)
-
-
-class _Layout(NamedTuple):
-    """Rows (R, D) as which x is scaled, and how M factors (M, I, G, K) become (M, R or 1, D or 1).
-
-    NumPy multiplies short rows by one number each slowly; where the factors are those of all images
-    a row is a whole image, and the factors are repeated.
-    """
-
-    shape: tuple[int, int]
-    repeat: int  # 0: one number per row
-
-    def factors(self, values: Array, dtype: np.dtype, groups: _Groups) -> Array:
-        values = values.astype(dtype, copy=False)
-        if groups.groups is not None:
-            return values.reshape(len(values), -1, 1)
-        values = values.reshape(len(values), 1, groups.channels)
-        if self.repeat:
-            return values.repeat(self.repeat, 2)
-        shape = len(values), groups.images, groups.channels
-        return np.broadcast_to(values, shape).reshape(len(values), -1, 1)
-
-
-def _layout(groups: _Groups) -> _Layout:
-    images, channels, length, _ = groups
-    if groups.groups is None and length < LONG and images > 1:
-        return _Layout((images, channels * length), length)
-    return _Layout((images * channels, length), 0)
-
-
-def _grouped(x: Array, groups: int | None) -> _Groups:
-    return _Groups(x.shape[0], x.shape[1], prod(x.shape[2:]), groups)
-
-
-def _rows(x: Array) -> Array:
-    """View or copy x (N, C, ...) as contiguous rows (N * C, L), in float32 or more."""
-    x = np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
-    return x.reshape(x.shape[0] * x.shape[1], prod(x.shape[2:]))
-
-
-def _statistics(groups: _Groups, rows: Array, eps: float) -> Moments:
-    """Return the moments of (C,) or (N, G) groups; its x are the rows (N * C, L)."""
-    if groups.groups is None:
-        return moments(rows, lambda sums: groups.alike(sums)[0, :, 0], groups.rows, groups.size,
-                       eps)
-    found = moments(rows.reshape(-1, groups.size), _same, _same, groups.size, eps)
-    mean, var, invstd, rest = (values.reshape(groups.shape[:2]) for values in found[:4])
-    return Moments(mean, var, invstd, rest, found.x)
+def _moments(groups: Groups, x: Array, eps: float) -> Moments:
+    if groups.batch:
+        rows = x.reshape(groups.images * groups.channels, groups.length)
+        return loud_moments(rows, groups.total, groups.by_row, groups.elements, eps)
+    rows = x.reshape(groups.images * groups.inner[0], groups.inner[1] * groups.length)
+    return loud_moments(rows, _same, _same, groups.elements, eps)
 
 
 def _same(values: Array) -> Array:
@@ -158,139 +81,112 @@ def _same(values: Array) -> Array:
 
 
 def _normalise(
-    groups: _Groups, x: Array, weight: Array | None, bias: Array | None, eps: float
+    groups: Groups, x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array, Array]:
     if not x.size:
-        shape = (groups.channels,) if groups.groups is None else (groups.images, groups.groups)
-        mean, invstd, var = np.zeros((3, *shape))
-        return np.empty_like(x), mean, invstd, var
-    found = _statistics(groups, _rows(x), eps)
-    scale = groups.spread(found.invstd)
+        zeros = np.zeros((2, groups.statistics))
+        return np.empty_like(x), zeros, zeros[0], zeros[1]
+    found = _moments(groups, _contiguous(x), eps)
+    rows = found.x
+    a = found.invstd.reshape(groups.outer)
     if weight is not None:
-        scale = scale * groups.weights(weight)
-    factors = np.empty((2, *groups.shape))
-    factors[0] = scale
-    offset = np.multiply(groups.spread(found.rest), scale, out=factors[1])
+        a = a * weight.reshape(groups.inner)
+    factors = np.empty((2, *groups.factors), rows.dtype)
+    factors[0] = a
+    # of the rounded factor, so that its rounding error is multiplied by x - centre only
+    offset = factors[0] * found.rest.reshape(groups.outer)
     if bias is None:
-        np.negative(offset, out=offset)
+        np.negative(offset, offset)
     else:
-        np.subtract(groups.weights(bias), offset, out=offset)
-    return _scaled(groups, found.x, factors, x), found.mean, found.invstd, found.var
-
-
-def _scaled(groups: _Groups, rows: Array, factors: Array, like: Array) -> Array:
-    """Return rows * scale + offset, or without the offset, in the shape and dtype of `like`."""
-    layout = _layout(groups)
-    rows = rows.reshape(layout.shape)
-    scale, *offset = layout.factors(factors, rows.dtype, groups)
-    y = np.empty(layout.shape, rows.dtype)
-
-    def work(block: slice) -> None:
-        part = slice(None) if layout.repeat else block
-        out = np.multiply(rows[block], scale[part], out=y[block])
-        if offset:
-            out += offset[0][part]
-
-    in_rows(work, *layout.shape)
-    return y.reshape(like.shape).astype(like.dtype, copy=False)
+        np.subtract(bias.reshape(groups.inner), offset, offset)
+    factors[1] = offset
+    y = np.empty(x.shape, rows.dtype) if len(found.kept) == 2 else rows
+    groups.sweep(scale_and_shift, factors, rows, y)
+    y = y.reshape(x.shape).astype(x.dtype, copy=False)
+    return y, found.kept, found.mean, found.var
 
 
 def _gradients(
-    groups: _Groups,
-    g: Array,
-    x: Array,
-    mean: Array,
-    invstd: Array,
-    weight: Array | None,
-    needs: Needs,
-) -> tuple[Array | None, Array | None, Array | None]:
+    groups: Groups, g: Array, x: Array, kept: Array, weight: Array | None, needs: Needs
+) -> Gradients:
     kind = x.dtype if weight is None else weight.dtype
     if not x.size:
         zeros = [np.zeros(groups.channels, kind) if need else None for need in needs[1:]]
         return (np.empty_like(x) if needs[0] else None), zeros[0], zeros[1]
-    rows_g, rows_x = _rows(g), _rows(x)
-    centre, s = groups.spread(mean), groups.spread(invstd)
-    if not near(mean, invstd):
-        rows_x = rows_x - groups.rows(mean.astype(rows_x.dtype))[:, None]
-        centre = _combine(groups.alike(sums(rows_x))) / groups.size  # digits `mean` has lost
-    sum_g, sum_gxhat = map(groups.alike, fine_row_sums(rows_g, rows_x))
+    shape = (groups.images * groups.channels, groups.length)
+    rows_g, rows_x = _contiguous(g).reshape(shape), _contiguous(x).reshape(shape)
+    if len(kept) == 3:
+        rows_x = shifted(rows_x, groups.by_row(kept[2].astype(rows_x.dtype)))
+    centre, s = kept[0].reshape(groups.outer), kept[1].reshape(groups.outer)
+    sums = groups.total(fine_row_sums(rows_g, rows_x))
+    sum_g, sum_gxhat = sums
     sum_gxhat -= centre * sum_g
     sum_gxhat *= s
-    dw = np.add.reduce(sum_gxhat, 0).reshape(-1).astype(kind) if needs[1] else None
-    db = np.add.reduce(sum_g, 0).reshape(-1).astype(kind) if needs[2] else None
+    dw = db = None
+    if needs[1]:
+        dw = groups.by_channel(sum_gxhat).astype(kind)
+    if needs[2]:
+        db = groups.by_channel(sum_g).astype(kind)
     if not needs[0]:
         return None, dw, db
-    a = s
-    if weight is not None:
-        w = groups.weights(weight)
-        sum_g, sum_gxhat, a = w * sum_g, w * sum_gxhat, w * s
-    each = s / -groups.size
-    b = _combine(sum_gxhat)
-    b *= each
-    b *= s
-    c = _combine(sum_g)
-    c *= each
-    c -= b * centre
-    factors = np.empty((3, *sum_g.shape))
-    factors[0], factors[1], factors[2] = a, b, c
-    if smallest(invstd) < _STEEP:
-        rows_x = rows_x.astype(np.float64)  # in float32 b would be 0
-        rows_g = rows_g.astype(np.float64)
-    dx = _combined(groups, rows_g, rows_x, factors)
-    return dx.reshape(x.shape).astype(x.dtype, copy=False), dw, db
-
-
-def _combined(groups: _Groups, g: Array, x: Array, factors: Array) -> Array:
-    """Return g a + x b + c with factors a, b and c."""
-    layout = _layout(groups)
-    x, g = x.reshape(layout.shape), g.reshape(layout.shape)
-    a, b, c = layout.factors(factors, x.dtype, groups)
-    out = np.empty(layout.shape, x.dtype)
-
-    def work(block: slice) -> None:
-        part = slice(None) if layout.repeat else block
-        target = np.multiply(x[block], b[part], out=out[block])
-        target += c[part]
-        scaled = scratch("scaled", target.shape, x.dtype)
-        target += np.multiply(g[block], a[part], out=scaled)
-
-    in_rows(work, *layout.shape)
-    return out
+    w = None if weight is None else weight.reshape(groups.inner)
+    equal = w is None or groups.equal
+    if not equal:
+        sums *= w
+    if not groups.equal:
+        sums = np.add.reduce(sums, 3, keepdims=True)
+    sums /= groups.minus
+    a = s if w is None else s * w
+    if not equal:
+        sums *= s
+        if smallest(s) < _STEEP:
+            rows_x = rows_x.astype(np.float64)  # in float32 b would be 0
+            rows_g = rows_g.astype(np.float64)
+    b = (sums[1] * s).astype(rows_x.dtype, copy=False)
+    factors = np.empty((3, *groups.factors), rows_x.dtype)
+    factors[0] = a
+    factors[1] = b
+    factors[2] = sums[0] - b * centre
+    dx = np.empty(x.shape, rows_x.dtype)
+    groups.sweep(combine_equal if equal else combine, factors, rows_g, rows_x, dx)
+    return dx.astype(x.dtype, copy=False), dw, db
 
 
 def batch_norm(
     x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array, Array]:
-    """Return y, mean, 1 / sqrt(var + eps) and the biased var of each channel of x (N, C, ...).
+    """Return y, statistics for backward, the mean and the biased variance of each channel.
 
-    weight, bias: (C,) or None; the statistics are float64 (C,).
+    x (N, C, ...), mean and var (C,); statistics (2, C): mean and 1 / sqrt(var + eps), or (3, C):
+    the mean of x - shift, 1 / sqrt(var + eps) and the shift. All are float64.
+    weight, bias: (C,) or None.
     """
-    return _normalise(_grouped(x, None), x, weight, bias, eps)
+    return quietly(_normalise, grouped(x.shape, None), x, weight, bias, eps)
 
 
 def batch_norm_backward(
-    g: Array, x: Array, mean: Array, invstd: Array, weight: Array | None, needs: Needs
-) -> tuple[Array | None, Array | None, Array | None]:
+    g: Array, x: Array, kept: Array, weight: Array | None, needs: Needs
+) -> Gradients:
     """Return the gradients of x, weight and bias that `needs` asks for, None for the others."""
-    return _gradients(_grouped(x, None), g, x, mean, invstd, weight, needs)
+    return quietly(_gradients, grouped(x.shape, None), g, x, kept, weight, needs)
 
 
 def group_norm(
     x: Array, groups: int, weight: Array | None, bias: Array | None, eps: float
-) -> tuple[Array, Array, Array]:
-    """Return y, mean and 1 / sqrt(var + eps) of each group of channels of each image.
+) -> tuple[Array, Array]:
+    """Return y and statistics of each group of channels of each image, as `batch_norm` does.
 
-    x (N, C, ...), weight and bias (C,) or None; the statistics are float64 (N, groups). With
-    groups == C it is instance normalisation.
+    x (N, C, ...), statistics (2 or 3, N * groups), weight and bias (C,) or None. With groups == C
+    it is instance normalisation.
     """
-    return _normalise(_grouped(x, groups), x, weight, bias, eps)[:3]
+    return quietly(_normalise, grouped(x.shape, groups), x, weight, bias, eps)[:2]
 
 
 def group_norm_backward(
-    g: Array, x: Array, mean: Array, invstd: Array, weight: Array | None, needs: Needs
-) -> tuple[Array | None, Array | None, Array | None]:
+    g: Array, x: Array, groups: int, kept: Array, weight: Array | None, needs: Needs
+) -> Gradients:
     """Return the gradients of x, weight and bias that `needs` asks for, None for the others."""
-    return _gradients(_grouped(x, mean.shape[1]), g, x, mean, invstd, weight, needs)
+    return quietly(_gradients, grouped(x.shape, groups), g, x, kept, weight, needs)
 
 
 def frozen_norm(
@@ -300,24 +196,28 @@ def frozen_norm(
 
     It is batch normalisation in evaluation mode; x (N, C, ...).
     """
-    rows, groups = _rows(x), _grouped(x, None)
     if not x.size:
         return np.empty_like(x)
-    scale = inverse_root(var.astype(np.float64), eps)
+    groups, rows = grouped(x.shape, None), _contiguous(x)
+    a = inverse_root(var.astype(np.float64), eps)
     rest = mean
-    if not near(mean, scale, 1.0):  # running statistics need not be close to those of x
+    if not near(mean, a, 1.0):  # running statistics need not be close to those of x
         shift = mean.astype(rows.dtype)
-        rows = rows - groups.rows(shift)[:, None]
+        rows = shifted(rows.reshape(-1, groups.length), groups.by_row(shift))
         rest = mean - shift
     if weight is not None:
-        scale = scale * weight
-    offset = -rest * scale if bias is None else bias - rest * scale
-    return _scaled(groups, rows, np.stack([scale, offset])[:, None, :, None], x)
+        a = a * weight
+    factors = np.empty((2, groups.channels), rows.dtype)
+    factors[0] = a
+    factors[1] = -rest * a if bias is None else bias - rest * a
+    y = np.empty(x.shape, rows.dtype)
+    groups.sweep(scale_and_shift, factors, rows, y)
+    return y.astype(x.dtype, copy=False)
 
 
 def frozen_norm_backward(
     g: Array, x: Array, mean: Array, var: Array, weight: Array | None, eps: float, needs: Needs
-) -> tuple[Array | None, Array | None, Array | None]:
+) -> Gradients:
     """Return the gradients of x, weight and bias that `needs` asks for, None for the others.
 
     The statistics are constants: dx = g * weight / sqrt(var + eps).
@@ -327,21 +227,24 @@ def frozen_norm_backward(
         zeros = [np.zeros(x.shape[1], kind) if need else None for need in needs[1:]]
         return (np.empty_like(x) if needs[0] else None), zeros[0], zeros[1]
     s = inverse_root(var.astype(np.float64), eps)
-    groups, rows_g, rows_x = _grouped(x, None), _rows(g), _rows(x)
+    groups, rows_g = grouped(x.shape, None), _contiguous(g)
     dx = dw = db = None
     if needs[0]:
-        scale = s if weight is None else s * weight
-        dx = _scaled(groups, rows_g, scale[None, None, :, None], x)
+        a = s if weight is None else s * weight
+        y = np.empty(x.shape, rows_g.dtype)
+        groups.sweep(scale, a.astype(y.dtype)[None], rows_g, y)
+        dx = y.astype(x.dtype, copy=False)
     if not (needs[1] or needs[2]):
         return dx, dw, db
-    centre = mean.astype(np.float64)
-    if not near(centre, s, 1.0):
+    shape = (groups.images * groups.channels, groups.length)
+    rows_x, centre = _contiguous(x).reshape(shape), mean.astype(np.float64)
+    if not near(mean, s, 1.0):
         shift = mean.astype(rows_x.dtype)
-        rows_x = rows_x - groups.rows(shift)[:, None]
+        rows_x = shifted(rows_x, groups.by_row(shift))
         centre = centre - shift
-    sum_g, sum_gx = map(groups.alike, fine_row_sums(rows_g, rows_x))
+    sum_g, sum_gx = groups.total(fine_row_sums(rows_g.reshape(shape), rows_x))
     if needs[1]:
-        dw = ((sum_gx[0, :, 0] - centre * sum_g[0, :, 0]) * s).astype(kind)
+        dw = ((sum_gx - centre * sum_g) * s).astype(kind)
     if needs[2]:
-        db = sum_g[0, :, 0].astype(kind)
+        db = sum_g.astype(kind)
     return dx, dw, db

@@ -60,20 +60,20 @@ def _group_reference(input: Any, num_groups: int, weight: Any, bias: Any, eps: f
 
 
 # ------------------------------------------------------------------------------------ fused ops
-@op(input=None, weight=None, bias=None, also="mean var", smooth="centre invstd",
+@op(input=None, weight=None, bias=None, also="mean var", smooth="statistics",
     reference=_batch_reference, shown="NativeBatchNormBackward0")
 def _batch_norm(input: Any, weight: Any, bias: Any, eps: float) -> Any:
     """Normalise by the batch's own statistics; also return mean and unbiased variance."""
-    y, mean, invstd, var = kernels.batch_norm(input, weight, bias, eps)
+    y, statistics, mean, var = kernels.batch_norm(input, weight, bias, eps)
     count = input.size // max(len(mean), 1)
-    return y, mean, var * (count / (count - 1) if count > 1 else math.nan), mean, invstd
+    return y, mean, var * (count / (count - 1) if count > 1 else math.nan), statistics
 
 
 @_batch_norm.fused
-def _(g: Any, input: Any, weight: Any, centre: Any, invstd: Any, needs: Any) -> Any:
+def _(g: Any, input: Any, weight: Any, statistics: Any, needs: Any) -> Any:
     # with xhat = (x - mean) / std: dw = sum g xhat, db = sum g and, because mean and std depend on
     # x, dx = w / std (g - mean(g) - xhat mean(g xhat))
-    return kernels.batch_norm_backward(g, input, centre, invstd, weight, needs)
+    return kernels.batch_norm_backward(g, input, statistics, weight, needs)
 
 
 @op(input=None, weight=None, bias=None, reference=_frozen_reference,
@@ -90,7 +90,7 @@ def _(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, needs: A
     return kernels.frozen_norm_backward(g, input, mean, var, weight, eps, needs)
 
 
-@op(input=None, weight=None, bias=None, smooth="centre invstd", reference=_group_reference,
+@op(input=None, weight=None, bias=None, smooth="statistics", reference=_group_reference,
     shown=lambda instance: "ViewBackward0" if instance else "NativeGroupNormBackward0")
 def _group_norm(input: Any, num_groups: int, weight: Any, bias: Any, eps: float,
                 instance: bool = False) -> Any:
@@ -98,9 +98,9 @@ def _group_norm(input: Any, num_groups: int, weight: Any, bias: Any, eps: float,
 
 
 @_group_norm.fused
-def _(g: Any, input: Any, weight: Any, centre: Any, invstd: Any, needs: Any) -> Any:
+def _(g: Any, input: Any, num_groups: int, weight: Any, statistics: Any, needs: Any) -> Any:
     # as batch norm's, with the means of one group of channels of one sample
-    return kernels.group_norm_backward(g, input, centre, invstd, weight, needs)
+    return kernels.group_norm_backward(g, input, num_groups, statistics, weight, needs)
 
 
 # ------------------------------------------------------------------------ the public functions
