@@ -11,6 +11,7 @@ import numpy as np
 from .. import _check
 from .._check import floats
 from ..engine import op
+from ..kernels._threads import one_blas_thread
 from ..kernels.softmax import ones, row_maxima
 from ..modes import state
 from .choose import _where as where
@@ -22,6 +23,8 @@ from .softmax import log_softmax
 
 ndarray = np.ndarray
 Index = tuple[ndarray, ...]
+ALONE = 8192  # elements: OpenBLAS itself takes one thread only
+MODERATE = 40.0  # exponentials of up to so large numbers, and their quotients, are normal numbers
 
 
 def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
@@ -278,18 +281,37 @@ def _starts(rows: int, classes: int) -> ndarray:
     return np.arange(0, rows * classes, classes)
 
 
+def _are_moderate(x: ndarray) -> bool:
+    """Tell whether no exponential, nor a quotient of two, overflows or loses digits."""
+    flat = x.reshape(-1)
+    return bool((x.size <= ALONE and flat.dot(flat) <= MODERATE * MODERATE)
+                or (np.maximum.reduce(flat) <= MODERATE and np.minimum.reduce(flat) >= -MODERATE))
+
+
+def _row_sums(x: ndarray) -> ndarray:
+    each = ones(x.shape[1], x.dtype)
+    return x.dot(each) if x.size <= ALONE else one_blas_thread(x.dot, each)
+
+
 @op(input=None, target=None, smooth="powers sums", aux="places", reference=_rows_reference,
     shown="NllLossBackward0")
 def _row_cross_entropy(input: Any, target: Any, reduction: str) -> Any:
-    """Return the sum or mean of -log softmax(input) at the targets, one for each row."""
+    """Return the sum or mean of -log softmax(input) at the targets, one for each row.
+
+    Only from rows that are not moderate the maximum must be subtracted.
+    """
     x = np.ascontiguousarray(wide(input))
     places = target + _starts(*x.shape)
-    powers = x - row_maxima(x)[:, None]
-    logits = powers.reshape(-1)[places]
-    np.exp(powers, out=powers)
-    sums = powers.dot(ones(x.shape[1], x.dtype))
-    losses = np.log(sums)
-    losses -= logits
+    if _are_moderate(x):
+        powers = np.exp(x)
+        sums = _row_sums(powers)
+        losses = np.log(sums / powers.take(places))
+    else:
+        powers = x - row_maxima(x)[:, None]
+        logits = powers.take(places)
+        np.exp(powers, powers)
+        sums = _row_sums(powers)
+        losses = np.log(sums) - logits
     y = losses.dot(ones(len(x), x.dtype)).item()
     return np.array(y / len(x) if reduction == "mean" else y, input.dtype), places, powers, sums
 
@@ -342,12 +364,13 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, size_average: boo
     >>> torch.nn.functional.cross_entropy(scores, torch.tensor([0]))
     tensor(0.2395)
     """
+    if (weight is size_average is reduce is None and label_smoothing == 0
+            and reduction in ("mean", "sum")
+            and _are_rows(getattr(input, "_data", None), getattr(target, "_data", None),
+                          ignore_index)):
+        return _row_cross_entropy(input, target, reduction)
     _check.tensors("cross_entropy", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
-    _check.tensors("cross_entropy", input=input, target=target)
-    if (weight is None and label_smoothing == 0 and reduction != "none"
-            and _are_rows(input._data, target._data, ignore_index)):
-        return _row_cross_entropy(input, target, reduction)
     if label_smoothing > 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if target._data.shape != input._data.shape:

@@ -49,6 +49,32 @@ def test_cross_entropy_of_rows_in_other_dtypes(kind):
     torch.testing.assert_close(g.double(), right, rtol=tolerance, atol=tolerance / 32)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 13.0, 100.0, 1e30])
+@pytest.mark.parametrize("shape", [*ROWS, (300, 40)])
+def test_cross_entropy_of_rows_against_float64(shape, scale):
+    """Scores that are moderate and not, few and many: right to two units of float32."""
+    x, target = scores(*shape, torch.float32, scale)
+    exact = x.detach().double().requires_grad_()
+    y, expected = F.cross_entropy(x, target), F.cross_entropy(exact, target)
+    assert abs(y.item() - expected.item()) <= 3e-7 * max(1.0, expected.item())
+    (g,), (right,) = torch.autograd.grad(y, x), torch.autograd.grad(expected, exact)
+    assert (g.double() - right).abs().max().item() <= 4e-7 / shape[0]
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("size", [20.0, 39.9, 40.1, 700.0])
+def test_cross_entropy_of_certain_rows(kind, size):
+    """No loss is below 0, however certain; a certain mistake costs the difference of the scores."""
+    x = torch.tensor([[size, -size, 0.0], [0.0, size, 0.0], [-size, -size, -size]],
+                     dtype=getattr(torch, kind), requires_grad=True)
+    assert 0 <= F.cross_entropy(x[:2], torch.tensor([0, 1])).item() < 4e-9
+    assert F.cross_entropy(x[:1], torch.tensor([1])).item() == pytest.approx(2 * size, rel=1e-6)
+    y = F.cross_entropy(x[2:], torch.tensor([1]))
+    assert y.item() == pytest.approx(math.log(3), rel=1e-6)
+    (g,) = torch.autograd.grad(y, x)
+    torch.testing.assert_close(g[2], torch.tensor([1, -2, 1], dtype=g.dtype) / 3)
+
+
 def test_cross_entropy_of_rows_at_any_strides_and_twice():
     x, target = scores(6, 4)
     turned = x.detach().t().clone().requires_grad_()
