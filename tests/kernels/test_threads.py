@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import numpy as np
 import pytest
 
 from minigrad.kernels import _threads
+from minigrad.kernels._handover import Flags
 from minigrad.kernels.conv import conv
 
 
@@ -196,3 +198,50 @@ def test_interpreter_exits_while_workers_wait():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert done.returncode == 0
     assert done.stdout.split() == [b"1"]
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.0003, 0.005])
+def test_work_is_handed_over_to_watching_and_to_sleeping_workers(gap):
+    """Shorter and longer gaps than the time for which a worker watches its flag."""
+    _threads.set_num_threads(2)
+    for _ in range(30):
+        seen = []
+        _threads.run(seen.append, 3)
+        assert sorted(seen) == [0, 1, 2]
+        time.sleep(gap)
+
+
+def test_flags_end_the_watching():
+    flags = Flags()
+    flags.call()  # nobody watches
+    assert not flags.called[0] and not flags.ended[0]
+    flags.rest()  # until patience ends
+    assert flags.ended[0] and not flags.watching
+    flags.begin()
+    assert not flags.ended[0]
+    flags.await_end()
+
+    def worker():
+        while not flags.called[0]:  # a call may come between two times of patience
+            flags.rest()
+
+    other = threading.Thread(target=worker)
+    other.start()
+    while not flags.watching:
+        time.sleep(0.001)
+    while not flags.called[0]:
+        flags.call()
+    other.join(20)
+    assert not other.is_alive() and flags.ended[0] and flags.called[0]
+
+
+def test_nobody_watches_with_more_threads_than_processors(monkeypatch):
+    monkeypatch.setattr(_threads, "_processors", 1)
+    _threads.set_num_threads(2)
+    watched = []
+    for name in ("rest", "await_end"):
+        monkeypatch.setattr(Flags, name, lambda flags: watched.append(flags))
+    barrier = threading.Barrier(2, timeout=20)
+    for _ in range(5):
+        _threads.run(lambda i: barrier.wait(), 2)
+    assert watched == []

@@ -1,0 +1,75 @@
+"""Flags by which two threads hand work over without going to sleep.
+
+To sleep and be woken takes a thread 20-60 us. So a worker watches a flag for some time before it
+sleeps, and a caller watches another before it waits for the worker. Both do so inside of one call
+of NumPy, `logical_or.reduce` over a flag that is repeated many times by a stride of 0: it ends at
+the first True, and the interpreter lock is free meanwhile.
+
+Who raises a flag must stay out of Python until the other has gone on, or they meet at the
+interpreter lock and one of them goes to sleep after all. So flags are raised by such a call, too.
+It has two rows: the first is True, and so True is written to the flag at once; the second is what
+to watch then, or a False for as long as the other needs to begin.
+
+Nothing but time depends on the flags: locks decide who may do what.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Flags", "processors"]
+
+PATIENCE = 1 << 21  # looks: a worker watches for some 0.7 ms; OpenMP's and BLAS's do for 1-100
+END = 1 << 19  # looks of a caller for the end of a worker's part
+START = 1 << 15  # looks (12 us) in which a worker comes from its flag to its first long NumPy call
+any_of: Any = np.logical_or.reduce
+LINE = 64  # bytes: flags are on cache lines of their own
+
+
+def processors() -> int:
+    """Return the number of processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this platform
+        return os.cpu_count() or 1
+
+
+class Flags:
+    """The two flags of a worker: `called`, raised by a caller, and `ended`, by the worker."""
+
+    def __init__(self) -> None:
+        watched, raised, ended = (np.zeros(3 * LINE, bool) for _ in range(3))
+        watched[0] = raised[0] = True
+        self.called = watched[LINE:LINE + 1]
+        self.ended = ended[:1]
+        self.watching = False
+        self._start = _rows(raised, START), 1, None, np.ndarray(2, bool, watched, LINE, (LINE,))
+        self._rest = _rows(watched, PATIENCE), 1, None, np.ndarray(2, bool, ended, 0, (LINE,))
+        self._end = np.ndarray(END, bool, ended, 0, (0,))
+
+    def call(self) -> None:
+        """Let the worker go on, if it watches, and give it time to begin."""
+        if self.watching:
+            any_of(*self._start)
+
+    def begin(self) -> None:
+        """Lower both flags for the next job."""
+        self.called[0] = self.ended[0] = False
+
+    def rest(self) -> None:
+        """Tell that the job is done and watch for the next call, for some time."""
+        self.watching = True
+        any_of(*self._rest)
+        self.watching = False
+
+    def await_end(self) -> None:
+        """Watch for the end of the worker's job, for some time."""
+        any_of(self._end)
+
+
+def _rows(flags: np.ndarray, looks: int) -> np.ndarray:
+    """Return two rows that show the first and the second flag again and again."""
+    return np.ndarray((2, looks), bool, flags, 0, (LINE, 0))
