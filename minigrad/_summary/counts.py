@@ -10,6 +10,7 @@ import numpy as np
 
 from ..kernels._small_norm import SMALL
 from ..kernels.attention import FEW
+from ..kernels.pool import distance_dtype
 
 Arguments = dict[str, Any]  # an op's arguments by name
 Formula = Callable[[Arguments, Any], int]  # of the arguments and the first result
@@ -105,6 +106,12 @@ def scratch_bytes(op: Any, arrays: list[Any]) -> int:
     return steps * batch * (gates * hidden + width) * int(a["input"].dtype.itemsize)
 
 
+def _distances(a: Arguments, y: Any) -> int:
+    kernel = a["kernel_size"]
+    spatial = tuple(a["input"].shape[-len(kernel):])
+    return _size(y) * distance_dtype(spatial, kernel, a["dilation"]).itemsize
+
+
 def _classes(a: Arguments, y: Any) -> int:
     return _size(a["input"])
 
@@ -120,7 +127,7 @@ AUXILIARY: dict[tuple[str, str], Formula] = {
     ("feature_dropout", "noise"): _bytes(_channelwise),
     ("alpha_dropout", "scale"): _bytes(_alpha),
     ("rrelu_with_noise", "noise"): _bytes(lambda a, y: _size(y)),
-    ("max_pool", "choice"): _bytes(lambda a, y: _size(y), "uint8"),
+    ("max_pool", "choice"): _distances,
     ("maximum", "indices"): _bytes(lambda a, y: _size(y), "int64"),
     ("max_dim", "indices"): _bytes(lambda a, y: _size(y), "int64"),
     ("min_dim", "indices"): _bytes(lambda a, y: _size(y), "int64"),

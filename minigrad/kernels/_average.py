@@ -7,7 +7,7 @@ which is a product over the axes, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -44,7 +44,7 @@ def avg_pool(
     if x.dtype in _FLOATS and is_halving(plan) and x.size:
         y = np.empty(x.shape[:2] + out, x.dtype)
         divisor = divisor_override or 2 ** len(out)
-        in_planes(partial(_halved, divisor=divisor), np.ascontiguousarray(x), y)
+        in_planes(_halved, (np.ascontiguousarray(x), y), divisor)
         return y
     y = _sums(x, [_taps(axis) for axis in plan], out)
     return _divided(y, _counts(plan, count_include_pad, divisor_override), x.dtype)
@@ -68,7 +68,7 @@ def avg_pool_backward(
     if is_halving(plan) and not any(n % 2 for n in spatial) and g.size:
         scaled = np.ascontiguousarray(g / g.dtype.type(divisor_override or 2 ** len(out)))
         dx = np.empty(g.shape[:2] + tuple(spatial), g.dtype)
-        in_planes(spread_halves, scaled, dx)
+        in_planes(spread_halves, (scaled, dx))
         return dx
     scaled = _divided(_wide(g), _counts(plan, count_include_pad, divisor_override), None)
     taps = [[(source, to) for to, source in _taps(axis)] for axis in plan]

@@ -5,15 +5,15 @@ compare all neighbours of the flat array (0.09 ns per element) and to pick every
 the lower half of each pair, taken as one integer. The other axes are done in the same way, where
 neighbours are a whole row apart, and every second row is picked, as one item of so many bytes.
 
-The winner's position in its window, in row-major order, is a number with one bit per axis. With
-the positions c0, c1 of two rows' winners and `lower` where the second row is larger, that of both
-is max(c0, lower (c1 | bit)).
+With the distances d0, d1 of two rows' winners from the first elements of their windows and `lower`
+where the second row is larger, that of both is max(d0, lower (d1 + step)), for rows `step` apart.
 """
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,10 @@ __all__ = ["is_halving", "max_halves", "spread_halves", "sum_halves"]
 
 Array = np.ndarray
 
+SMALL = 1 << 15  # elements: of larger arrays no memory is kept
+KEEP = 16  # shapes
+_kept = threading.local()
+_BYTE = np.dtype(np.uint8)
 # Little-endian everywhere: the lower half of a pair is its first element.
 _PAIRS = {size: np.dtype(f"<u{2 * size}") for size in (1, 2, 4)}
 _HALVES = {size: np.dtype(f"<u{size}") for size in (1, 2, 4)}
@@ -41,49 +45,100 @@ def is_halving(plan: tuple[Axis, ...]) -> bool:
     )
 
 
-def max_halves(x: Array, y: Array, choice: Array) -> None:
-    """Write the maxima of x (planes, *spatial) without NaN to y, the winners' positions to choice.
+def max_halves(x: Array, y: Array, distance: Array, steps: tuple[int, ...]) -> None:
+    """Write the maxima of x (planes, *spatial) without NaN to y, how far the winners are from the
+    first elements of their windows to `distance`; `steps` are those between neighbours of x.
 
     Equal values leave the first one the winner.
     """
-    x = _even(x, y.shape)
-    spatial, x = y.shape[1:], x.reshape(-1)
-    y, choice = y.reshape(-1), choice.reshape(-1)
-    best, won = np.empty(x.shape, x.dtype), np.empty(x.shape, bool)
-    np.maximum(x[1:], x[:-1], out=best[:-1])
-    np.greater(x[1:], x[:-1], out=won[:-1])
-    last = len(spatial) == 1
-    best = _every_second(best, y if last else np.empty(x.size // 2, x.dtype))
-    won = _every_second(won.view(np.uint8), choice if last else np.empty(x.size // 2, np.uint8))
-    row, bit = 1, 1
-    for axis in range(len(spatial) - 1, 0, -1):
-        row *= spatial[axis]
-        bit *= 2
-        larger, code = np.empty(best.shape, best.dtype), np.empty(won.shape, np.uint8)
-        upper, lower, found = best[:-row], best[row:], code[:-row]
-        np.maximum(lower, upper, out=larger[:-row])
-        np.bitwise_or(won[row:], bit, out=found)
-        found *= np.greater(lower, upper).view(np.uint8)
-        np.maximum(found, won[:-row], out=found)
-        half = best.size // 2
-        best = _every_second_row(larger, row, y if axis == 1 else np.empty(half, x.dtype))
-        won = _every_second_row(code, row, choice if axis == 1 else np.empty(half, np.uint8))
+    x = _even(x, y.shape).reshape(-1)
+    key = x.size, x.dtype, y.shape[1:], steps
+    kept: dict[Any, Any] = _kept.__dict__
+    work = kept.get(key)
+    if work is None:
+        work = _MaxHalves(*key, distance.dtype)
+        if x.size <= SMALL:
+            if len(kept) >= KEEP:
+                kept.clear()
+            kept[key] = work
+    work(x, y.reshape(-1), distance.reshape(-1))
+
+
+class _MaxHalves:
+    """The memory of `max_halves` for one shape, and the views of it that are read and written.
+
+    To make them takes as long as the arithmetic on 16,000 elements.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        kind: np.dtype,
+        out: tuple[int, ...],
+        steps: tuple[int, ...],
+        far_kind: np.dtype,
+    ) -> None:
+        best, won = np.empty(size, kind), np.empty(size, bool)
+        self.best, self.won = best[:-1], won[:-1]
+        self.item, self.far_item, code = _HALVES.get(kind.itemsize, kind), _BYTE, _BYTE
+        self.picked, self.far_picked = _every_second(best), _every_second(won.view(_BYTE))
+        self.levels = []
+        row = 1
+        for axis in range(len(out) - 1, 0, -1):
+            row *= out[axis]
+            size //= 2
+            values, far = np.empty(size, kind), np.empty(size, code)
+            copies = [(values.view(self.item), self.picked),
+                      (far.view(self.far_item), self.far_picked)]
+            flags = np.empty(size - row, bool)
+            better = wide = flags.view(_BYTE)
+            if sum(steps[axis - 1 :]) > 255:
+                near, code, wide = far, far_kind, np.empty(size - row, far_kind)
+                far = near.astype(code)
+                copies.append((far, near))
+            total = np.empty(size, code)
+            self.levels.append((
+                copies, values[row:], values[:-row], best[: size - row], flags, better, wide,
+                far[row:], far[:-row], total[:-row], np.array(steps[axis - 1], code),
+            ))
+            self.item, self.far_item = _bytes(row * kind.itemsize), _bytes(row * code.itemsize)
+            self.picked = best[:size].view(self.item)[::2]
+            self.far_picked = total.view(self.far_item)[::2]
+
+    def __call__(self, x: Array, y: Array, distance: Array) -> None:
+        left, right = x[:-1], x[1:]
+        np.maximum(right, left, out=self.best)
+        np.greater(right, left, out=self.won)
+        for (copies, lower, upper, larger, flags, better, wide, far_lower, far_upper, total,
+             step) in self.levels:
+            for target, source in copies:
+                target[...] = source
+            np.maximum(lower, upper, out=larger)
+            np.greater(lower, upper, out=flags)
+            if wide is not better:
+                wide[...] = better
+            np.add(far_lower, step, out=total)
+            np.multiply(total, wide, out=total)
+            np.maximum(total, far_upper, out=total)
+        y.view(self.item)[...] = self.picked
+        distance.view(self.far_item)[...] = self.far_picked
 
 
 def sum_halves(x: Array, y: Array) -> None:
     """Write the sums of the windows of floating x (planes, *spatial) to y."""
-    spatial, x = y.shape[1:], _even(x, y.shape).reshape(-1)
-    y = y.reshape(-1)
-    total = np.empty(x.shape, x.dtype)
+    out, x, y = y.shape[1:], _even(x, y.shape).reshape(-1), y.reshape(-1)
+    total, size, row = np.empty(x.size, x.dtype), x.size // 2, 1
     np.add(x[1:], x[:-1], out=total[:-1])
-    total = _every_second(total, y if len(spatial) == 1 else np.empty(x.size // 2, x.dtype))
-    row = 1
-    for axis in range(len(spatial) - 1, 0, -1):
-        row *= spatial[axis]
-        sums = np.empty(total.shape, x.dtype)
-        np.add(total[row:], total[:-row], out=sums[:-row])
-        out = y if axis == 1 else np.empty(total.size // 2, x.dtype)
-        total = _every_second_row(sums, row, out)
+    item, picked = _HALVES.get(x.itemsize, x.dtype), _every_second(total)
+    for axis in range(len(out) - 1, 0, -1):
+        row *= out[axis]
+        values = np.empty(size, x.dtype)
+        values.view(item)[...] = picked
+        np.add(values[row:], values[:-row], out=total[: size - row])
+        item = _bytes(row * x.itemsize)
+        picked = total[:size].view(item)[::2]
+        size //= 2
+    y.view(item)[...] = picked
 
 
 def spread_halves(g: Array, dx: Array) -> None:
@@ -113,21 +168,10 @@ def _even(x: Array, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(x[(slice(None), *(slice(2 * n) for n in shape[1:]))])
 
 
-def _every_second(x: Array, out: Array) -> Array:
-    """Write elements 0, 2, 4, ... of flat x to out and return it."""
-    size = x.itemsize
-    if size in _PAIRS:
-        np.copyto(out.view(_HALVES[size]), x.view(_PAIRS[size]), casting="unsafe")
-    else:
-        np.copyto(out, x[::2])
-    return out
-
-
-def _every_second_row(x: Array, row: int, out: Array) -> Array:
-    """Write rows 0, 2, 4, ... of flat x, rows of so many elements, to out and return it."""
-    item = _bytes(row * x.itemsize)
-    np.copyto(out.view(item), x.view(item)[::2])
-    return out
+def _every_second(x: Array) -> Array:
+    """Return what gives elements 0, 2, 4, ... of flat x when it is written to `_HALVES`."""
+    pair = _PAIRS.get(x.itemsize)
+    return x[::2] if pair is None else x.view(pair)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""Maxima of windows, one axis after the other, with the winners' positions in their windows.
+"""Maxima of windows, one axis after the other, with how far the winners are from the corners.
 
 The last axis goes first: the first row that has the maximum, and in that row the first column, is
 the first maximum in row-major order. Where windows move in steps of more than one, the input is
@@ -11,9 +11,10 @@ from math import prod
 
 import numpy as np
 
-from minigrad.kernels._halves import is_halving, max_halves
+from minigrad.kernels._halves import max_halves
 from minigrad.kernels._threads import scratch
-from minigrad.kernels._windows import Axis, at
+from minigrad.kernels._windows import Axis, Ints, at
+from minigrad.kernels._winners import Winners
 
 Plan = tuple[Axis, ...]
 
@@ -21,29 +22,30 @@ _SMALL = 1 << 13  # elements: with fewer, copying the phases takes longer than i
 _BOOL = np.dtype(bool)
 
 
-def reduce_windows(x: np.ndarray, y: np.ndarray, choice: np.ndarray, plan: Plan) -> None:
-    """Write the maxima of the windows of x (planes, *spatial) to y and the positions to choice."""
-    if is_halving(plan):
-        max_halves(x, y, choice)
+def reduce_windows(x: np.ndarray, y: np.ndarray, distance: np.ndarray, to: Winners) -> None:
+    """Write the maxima of the windows of x (planes, *spatial) to y, the distances to `distance`."""
+    if to.halving:
+        max_halves(x, y, distance, to.steps)
     else:
-        _reduce(x, y, choice, plan, nan=False)
+        _reduce(x, y, distance, to.plan, to.steps, nan=False)
     if x.dtype.kind == "f" and (top := np.maximum.reduce(y, axis=None)) != top:  # nan
-        _reduce(x, y, choice, plan, nan=True)
+        _reduce(x, y, distance, to.plan, to.steps, nan=True)
 
 
-def _reduce(x: np.ndarray, y: np.ndarray, choice: np.ndarray, plan: Plan, nan: bool) -> None:
-    codes, weight = None, 1
+def _reduce(
+    x: np.ndarray, y: np.ndarray, distance: np.ndarray, plan: Plan, steps: Ints, nan: bool
+) -> None:
+    found = None
     for axis in range(len(plan), 0, -1):
         if axis == 1:
-            best, won = y, choice
+            best, won = y, distance
         else:
             shape = x.shape[:axis] + (plan[axis - 1].out,) + x.shape[axis + 1 :]
             best = scratch(f"best{axis}", shape, x.dtype)
-            won = scratch(f"won{axis}", shape, choice.dtype)
-        taps = _Taps("x", x, axis, plan), _Taps("c", codes, axis, plan)
-        _reduce_axis(*taps, best, won, axis, plan, weight, nan)
-        x, codes = best, won
-        weight *= plan[axis - 1].kernel
+            won = scratch(f"won{axis}", shape, distance.dtype)
+        taps = _Taps("x", x, axis, plan), _Taps("c", found, axis, plan)
+        _reduce_axis(*taps, best, won, axis, plan, steps, nan)
+        x, found = best, won
 
 
 class _Taps:
@@ -93,41 +95,41 @@ def _phase(slot: str, x: np.ndarray, axis: int, phase: int, stride: int) -> np.n
 
 def _reduce_axis(
     x: _Taps,
-    codes: _Taps,
+    found: _Taps,
     y: np.ndarray,
-    choice: np.ndarray,
+    distance: np.ndarray,
     axis: int,
     plan: Plan,
-    weight: int,
+    steps: Ints,
     nan: bool,
 ) -> None:
-    """Reduce one axis of x; `codes` has the winners' positions along the axes already reduced."""
+    """Reduce one axis of x; `found` has the winners' distances along the axes already reduced."""
     start, seen = 0, plan[axis - 1].out  # outputs seen ... are those with a tap inside so far
     if plan[axis - 1].starts_full():
-        _first_two(x, codes, y, choice, plan[axis - 1], weight, nan)
+        _first_two(x, found, y, distance, plan[axis - 1], steps[axis - 1], nan)
         start, seen = 2, 0
     for tap in range(start, plan[axis - 1].kernel):
         to, source = plan[axis - 1].inside(tap)
         if to.start == to.stop:
             continue
-        code = choice.dtype.type(tap * weight)
+        far = distance.dtype.type(tap * steps[axis - 1])
         new = min(seen, to.stop)
         if to.start < new:
             count = slice(0, new - to.start)
             index = at(axis, slice(to.start, new))
             y[index] = x.view(source, count)
-            choice[index] = code if codes.x is None else codes.view(source, count) + code
+            distance[index] = far if found.x is None else found.view(source, count) + far
         if new < to.stop:
             rest = slice(new - to.start, None)
             index = at(axis, slice(new, to.stop))
-            found = code if codes.x is None else codes.view(source, rest) + code
-            _improve(y[index], choice[index], x.view(source, rest), found, nan)
+            total = far if found.x is None else found.view(source, rest) + far
+            _improve(y[index], distance[index], x.view(source, rest), total, nan)
         seen = min(seen, to.start)
-    _fill_gaps(y, choice, axis, plan)
+    _fill_gaps(y, distance, axis, plan, steps)
 
 
 def _first_two(
-    x: _Taps, codes: _Taps, y: np.ndarray, choice: np.ndarray, axis: Axis, weight: int, nan: bool
+    x: _Taps, found: _Taps, y: np.ndarray, distance: np.ndarray, axis: Axis, step: int, nan: bool
 ) -> None:
     """Compare the first two taps without copying the first one to y before."""
     everything = slice(None)
@@ -135,12 +137,12 @@ def _first_two(
     a, b = x.view(first, everything), x.view(second, everything)
     better = _beats(b, a, nan)
     np.maximum(a, b, out=y)
-    if codes.x is None:
-        np.multiply(better, choice.dtype.type(weight), out=choice)
+    if found.x is None:
+        np.multiply(better, distance.dtype.type(step), out=distance)
     else:
-        np.add(codes.view(second, everything), choice.dtype.type(weight), out=choice)
-        np.multiply(choice, better, out=choice)
-        np.maximum(codes.view(first, everything), choice, out=choice)
+        np.add(found.view(second, everything), distance.dtype.type(step), out=distance)
+        np.multiply(distance, better, out=distance)
+        np.maximum(found.view(first, everything), distance, out=distance)
 
 
 def _beats(b: np.ndarray, a: np.ndarray, nan: bool) -> np.ndarray:
@@ -152,29 +154,28 @@ def _beats(b: np.ndarray, a: np.ndarray, nan: bool) -> np.ndarray:
 
 
 def _improve(
-    y: np.ndarray, choice: np.ndarray, candidates: np.ndarray, codes: np.ndarray, nan: bool
+    y: np.ndarray, distance: np.ndarray, candidates: np.ndarray, far: np.ndarray, nan: bool
 ) -> None:
-    """Replace what a candidate beats. Later taps have larger codes: the largest that won stays."""
+    """Replace what a candidate beats. Later taps are farther: the farthest that won stays."""
     won = np.multiply(
-        _beats(candidates, y, nan), codes, out=scratch("won", y.shape, choice.dtype)
+        _beats(candidates, y, nan), far, out=scratch("won", y.shape, distance.dtype)
     )
     np.maximum(y, candidates, out=y)
-    np.maximum(choice, won, out=choice)
+    np.maximum(distance, won, out=distance)
 
 
-def _fill_gaps(y: np.ndarray, choice: np.ndarray, axis: int, plan: Plan) -> None:
+def _fill_gaps(y: np.ndarray, distance: np.ndarray, axis: int, plan: Plan, steps: Ints) -> None:
     """Give windows without any tap inside the lowest value.
 
-    Their code is that of the first tap beyond the left padding, where PyTorch begins its search.
+    Their distance is that of the first tap beyond the left padding, where PyTorch begins to search.
     """
     if plan[axis - 1].dilation == 1 or not (gap := plan[axis - 1].gaps()).any():
         return
     low = -np.inf if y.dtype.kind == "f" else np.iinfo(y.dtype).min
-    code = np.zeros((1,) * y.ndim, choice.dtype)
+    far = np.zeros((1,) * y.ndim, distance.dtype)
     for k in range(axis, y.ndim):
-        below = prod(each.kernel for each in plan[k:])
-        first = (plan[k - 1].first_taps() * below).astype(choice.dtype)
-        code = code + first.reshape((-1,) + (1,) * (y.ndim - 1 - k))
+        first = (plan[k - 1].first_taps() * steps[k - 1]).astype(distance.dtype)
+        far = far + first.reshape((-1,) + (1,) * (y.ndim - 1 - k))
     where = gap.reshape((-1,) + (1,) * (y.ndim - 1 - axis))
     np.copyto(y, low, where=where)
-    np.copyto(choice, code, where=where)
+    np.copyto(distance, far, where=where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,10 @@ __all__ = ["in_planes"]
 BLOCK = 1 << 19  # elements: with smaller blocks two threads wait for each other more than they gain
 
 
-def in_planes(function: Callable[..., None], *arrays: np.ndarray) -> None:
-    """Call function(*blocks) for non-empty arrays (N, C, ...), whose blocks are (planes, ...).
+def in_planes(
+    function: Callable[..., None], arrays: tuple[np.ndarray, ...], *options: Any
+) -> None:
+    """Call function(*blocks, *options) for non-empty arrays (N, C, ...) in blocks (planes, ...).
 
     Arrays that the function writes to must be contiguous. Infinities and NaNs are no warnings.
     """
@@ -25,7 +28,7 @@ def in_planes(function: Callable[..., None], *arrays: np.ndarray) -> None:
     if size <= BLOCK:
         loud = hush()
         try:
-            function(*flat)
+            function(*flat, *options)
         finally:
             unhush(loud)
         return
@@ -33,6 +36,6 @@ def in_planes(function: Callable[..., None], *arrays: np.ndarray) -> None:
 
     def work(index: int) -> None:
         part = slice(index * step, (index + 1) * step)
-        function(*[a[part] for a in flat])
+        function(*[a[part] for a in flat], *options)
 
     each_block(work, -(-planes // step), size)

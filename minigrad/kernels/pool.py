@@ -4,13 +4,11 @@ Arrays x are (N, C, *spatial); options are tuples with one int per spatial axis.
 in `_average.py`, adaptive max pooling in `_adaptive_max.py`; both can be imported from here, too.
 
 The winner of a window is its first maximum in row-major order, or its last NaN if there is one.
-It is kept as `choice`, its row-major position in the window: one byte per output for windows of up
-to 256 elements, against the eight of an index into the input.
+It is kept as its distance from the window's first element in the flattened channel: one or two
+bytes per output, against the eight of an index into the input.
 """
 
 from __future__ import annotations
-
-from functools import partial
 
 import numpy as np
 
@@ -27,8 +25,8 @@ from minigrad.kernels._average import (
 )
 from minigrad.kernels._max import reduce_windows
 from minigrad.kernels._planes import in_planes
-from minigrad.kernels._windows import Ints, axes, output_size
-from minigrad.kernels._winners import choice_dtype, winners_of
+from minigrad.kernels._windows import Ints, output_size
+from minigrad.kernels._winners import distance_dtype, winners_of, winners_to_find
 
 __all__ = [
     "adaptive_avg_pool",
@@ -36,6 +34,7 @@ __all__ = [
     "adaptive_max_pool",
     "avg_pool",
     "avg_pool_backward",
+    "distance_dtype",
     "flat_indices",
     "gather_flat",
     "max_pool",
@@ -53,24 +52,22 @@ def max_pool(
     dilation: Ints,
     ceil_mode: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maximum of every window and the winner's position in its window.
+    """Return the maximum of every window and how far the winner is from the window's beginning.
 
-    x (N, C, *spatial) -> y (N, C, *out), choice (N, C, *out) of uint8, uint16 or uint32. Padding
+    x (N, C, *spatial) -> y (N, C, *out), distance (N, C, *out) of uint8, uint16 or uint32. Padding
     never wins; a window that lies in the padding altogether gives -inf.
     """
-    spatial = x.shape[2:]
-    out = output_size(spatial, kernel, stride, padding, dilation, ceil_mode)
-    plan = axes(spatial, kernel, stride, padding, dilation, out)
-    y = np.empty(x.shape[:2] + out, x.dtype)
-    choice = np.empty(y.shape, choice_dtype(kernel))
+    winners = winners_to_find(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    shape = x.shape[:2] + winners.shape
+    y, distance = np.empty(shape, x.dtype), np.empty(shape, winners.dtype)
     if y.size:
-        in_planes(partial(reduce_windows, plan=plan), np.ascontiguousarray(x), y, choice)
-    return y, choice
+        in_planes(reduce_windows, (np.ascontiguousarray(x), y, distance), winners)
+    return y, distance
 
 
 def max_pool_backward(
     g: np.ndarray,
-    choice: np.ndarray,
+    distance: np.ndarray,
     spatial: Ints,
     kernel: Ints,
     stride: Ints,
@@ -78,30 +75,30 @@ def max_pool_backward(
     dilation: Ints,
 ) -> np.ndarray:
     """Return dx (N, C, *spatial): each g of the result added where its window's winner is."""
-    winners = winners_of(tuple(spatial), kernel, stride, padding, dilation, choice.shape[2:])
+    winners = winners_of(tuple(spatial), kernel, stride, padding, dilation, distance.shape[2:])
     dx = np.zeros(g.shape[:2] + tuple(spatial), g.dtype)
-    winners.scatter(g, choice, dx)
+    winners.scatter(g, distance, dx)
     return dx
 
 
 def max_pool_gather(
     x: np.ndarray,
-    choice: np.ndarray,
+    distance: np.ndarray,
     kernel: Ints,
     stride: Ints,
     padding: Ints,
     dilation: Ints,
 ) -> np.ndarray:
     """Return x at the winners (N, C, *out), the adjoint of `max_pool_backward`."""
-    winners = winners_of(x.shape[2:], kernel, stride, padding, dilation, choice.shape[2:])
-    y = np.empty(choice.shape, x.dtype)
-    winners.gather(x, choice, y)
+    winners = winners_of(x.shape[2:], kernel, stride, padding, dilation, distance.shape[2:])
+    y = np.empty(distance.shape, x.dtype)
+    winners.gather(x, distance, y)
     return y
 
 
 def flat_indices(
-    choice: np.ndarray, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+    distance: np.ndarray, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 ) -> np.ndarray:
     """Return the winners' int64 indices into the flattened spatial axes of one channel."""
-    winners = winners_of(tuple(spatial), kernel, stride, padding, dilation, choice.shape[2:])
-    return winners.indices(choice)
+    winners = winners_of(tuple(spatial), kernel, stride, padding, dilation, distance.shape[2:])
+    return winners.indices(distance)

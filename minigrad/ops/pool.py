@@ -43,16 +43,20 @@ def _name(kind: str, kernel_size: Ints) -> str:
 
 
 # ---------------------------------------------------------------------------------------- max
-@op(input=lambda g, choice, input_shape, kernel_size, stride, padding, dilation: _max_spread(
-        g, choice, input_shape, kernel_size, stride, padding, dilation),
-    also="choice", shown=lambda kernel_size: _name("MaxPool", kernel_size).replace(
-        "DB", "DWithIndicesB"))
 def _max_pool(input: Any, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints,
               ceil_mode: bool) -> Any:
-    """Return the maxima, and `choice`, the place of each in its window."""
+    """Return the maxima, and `choice`, the distance of each from its window's beginning."""
     x = _batched(input, len(kernel_size))
     y, choice = kernels.max_pool(x, kernel_size, stride, padding, dilation, ceil_mode)
     return _like(y, input), _like(choice, input)
+
+
+_declared: dict[str, Any] = {
+    "input": lambda g, choice, input_shape, kernel_size, stride, padding, dilation: _max_spread(
+        g, choice, input_shape, kernel_size, stride, padding, dilation),
+    "shown": lambda kernel_size: _name("MaxPool", kernel_size).replace("DB", "DWithIndicesB")}
+_max_pool_with_choice: Any = op(**_declared, also="choice")(_max_pool)
+_max_pool: Any = op(**_declared, aux="choice")(_max_pool)  # type: ignore[no-redef]
 
 
 @op(value=lambda g, choice, kernel_size, stride, padding, dilation: _max_gather(
@@ -61,8 +65,8 @@ def _max_spread(value: Any, choice: Any, shape: Ints, kernel_size: Ints, stride:
                 padding: Ints, dilation: Ints) -> Any:
     """Add each value at the place of its window's maximum in zeros of `shape`."""
     n = len(kernel_size)
-    dx = kernels.max_pool_backward(_batched(value, n), _batched(choice, n), shape[-n:], kernel_size,
-                                   stride, padding, dilation)
+    dx = kernels.max_pool_backward(_batched(value, n), _batched(choice, n), shape[-n:],
+                                   kernel_size, stride, padding, dilation)
     return _shaped(dx, shape)
 
 
@@ -75,12 +79,6 @@ def _max_gather(input: Any, choice: Any, kernel_size: Ints, stride: Ints, paddin
     y = kernels.max_pool_gather(_batched(input, n), _batched(choice, n), kernel_size, stride,
                                 padding, dilation)
     return _like(y, input)
-
-
-def _check_pool(where: str, x: Any, n: int, kernel: Ints, stride: Ints, padding: Ints,
-                dilation: Ints, ceil_mode: bool) -> None:
-    _check_shape(where, x, n)
-    _check_windows(where, x._data.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
 
 
 @lru_cache(maxsize=256)
@@ -116,12 +114,13 @@ def _max(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: 
     kernel = ints(kernel_size, n, where, "kernel_size")
     stride = ints(stride, n, where, "stride") if stride not in (None, (), []) else kernel
     padding, dilation = ints(padding, n, where, "padding"), ints(dilation, n, where, "dilation")
-    _check_pool(where, x, n, kernel, stride, padding, dilation, ceil_mode)
-    y, choice = _max_pool(x, kernel, stride, padding, dilation, ceil_mode)
+    _check_shape(where, x, n)
+    _check_windows(where, x._data.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
     if not return_indices:
-        return y
-    places = kernels.flat_indices(_batched(choice._data, n), x.shape[-n:], kernel, stride, padding,
-                                  dilation)
+        return _max_pool(x, kernel, stride, padding, dilation, ceil_mode)
+    y, choice = _max_pool_with_choice(x, kernel, stride, padding, dilation, ceil_mode)
+    places = kernels.flat_indices(_batched(choice._data, n), x.shape[-n:], kernel, stride,
+                                  padding, dilation)
     return y, wrap(_like(places, x._data), None)
 
 
@@ -220,7 +219,8 @@ def _avg(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode:
     kernel = ints(kernel_size, n, where, "kernel_size")
     stride = ints(stride, n, where, "stride") if stride not in (None, (), []) else kernel
     padding = ints(padding, n, where, "padding")
-    _check_pool(where, x, n, kernel, stride, padding, (1,) * n, ceil_mode)
+    _check_shape(where, x, n)
+    _check_windows(where, x._data.shape[-n:], kernel, stride, padding, (1,) * n, ceil_mode)
     if divisor_override == 0:
         raise RuntimeError(f"{where}: divisor_override must not be zero; leave it out to divide by "
                            f"the size of the window")

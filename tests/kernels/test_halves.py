@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from minigrad.kernels import _average, _max, _planes, _threads
+from minigrad.kernels import _average, _halves, _planes, _threads, _winners
 from minigrad.kernels._windows import axes, output_size
 from minigrad.kernels.pool import avg_pool, avg_pool_backward, max_pool, max_pool_backward
 
 SHAPES = [(2, 3, 2), (2, 3, 9), (1, 1, 8), (2, 3, 6, 8), (2, 3, 7, 9), (3, 1, 2, 2), (2, 2, 3, 2),
-          (1, 2, 28, 28), (2, 2, 4, 6, 10), (2, 1, 5, 3, 7), (1, 1, 2, 2, 2), (0, 3, 4, 4)]
+          (1, 2, 28, 28), (1, 2, 4, 512), (1, 1, 4, 8, 66), (2, 2, 4, 6, 10), (2, 1, 5, 3, 7),
+          (1, 1, 2, 2, 2), (0, 3, 4, 4)]
 DTYPES = [np.float32, np.float64, np.float16, np.int64, np.uint8]
 
 
@@ -27,9 +28,14 @@ def general(monkeypatch):
     """Return a function that runs another one without the way by halves."""
     def call(function, *args):
         with monkeypatch.context() as patch:
-            patch.setattr(_max, "is_halving", lambda plan: False)
-            patch.setattr(_average, "is_halving", lambda plan: False)
-            return function(*args)
+            for module in (_average, _winners):
+                patch.setattr(module, "is_halving", lambda plan: False)
+            _winners.winners_of.cache_clear()
+            _winners.winners_to_find.cache_clear()
+            found = function(*args)
+        _winners.winners_of.cache_clear()
+        _winners.winners_to_find.cache_clear()
+        return found
     return call
 
 
@@ -55,8 +61,8 @@ def test_max_with_nan_and_infinity(shape, general):
 
 def test_of_zeros_of_both_signs_the_first_wins():
     x = np.array([0.0, -0.0, -0.0, 0.0, 0.0, 0.0, -0.0, -0.0], np.float32).reshape(1, 1, 2, 4)
-    _, choice = max_pool(x, *options(x.shape))
-    assert not choice.any()
+    _, distance = max_pool(x, *options(x.shape))
+    assert not distance.any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -109,9 +115,9 @@ def test_neither_cuts_nor_threads_change_the_bits(shape, monkeypatch):
         for block, count in ((1 << 19, 1), (300, 1), (300, 2), (1, 3)):
             monkeypatch.setattr(_planes, "BLOCK", block)
             _threads.set_num_threads(count)
-            y, choice = max_pool(x, *settings)
+            y, distance = max_pool(x, *settings)
             results.append([a.tobytes() for a in (
-                y, choice, max_pool_backward(y, choice, shape[2:], *settings),
+                y, distance, max_pool_backward(y, distance, shape[2:], *settings),
                 avg_pool(x, *settings[:3]), avg_pool_backward(y, shape[2:], *settings[:3]))])
     finally:
         _threads.set_num_threads(before)
@@ -122,7 +128,7 @@ def test_which_windows_are_halves():
     def halving(spatial, kernel=2, stride=2, padding=0, dilation=1, ceil=False):
         n = len(spatial)
         given = (kernel,) * n, (stride,) * n, (padding,) * n, (dilation,) * n
-        return _max.is_halving(axes(spatial, *given, output_size(spatial, *given, ceil)))
+        return _halves.is_halving(axes(spatial, *given, output_size(spatial, *given, ceil)))
 
     assert halving((4, 6)) and halving((5, 7)) and halving((2,)) and halving((4, 4), ceil=True)
     assert not halving((5, 7), ceil=True) and not halving((4, 6), padding=1)

@@ -41,6 +41,9 @@ CASES = {
     "3d-halves": (2, 2, (4, 6, 5), (2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1), True),
     "3d": (2, 2, (5, 6, 7), (2, 3, 3), (1, 2, 3), (1, 0, 1), (2, 1, 1), False),
     "no-images": (0, 3, (6, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    "2d-wide": (1, 2, (4, 400), (3, 3), (2, 2), (1, 1), (1, 1), False),
+    "2d-halves-wide": (1, 2, (6, 300), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    "3d-halves-wide": (1, 2, (4, 4, 70), (2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1), False),
     "many-planes": (40, 9, (6, 5), (2, 2), (2, 2), (0, 0), (1, 1), False),
 }
 PLAIN = {name: case for name, case in CASES.items() if set(case[6]) == {1}}
@@ -121,45 +124,47 @@ def test_max_pool_finds_the_first_maximum_or_the_last_nan(case, content):
     if content == "strided":
         x = np.ascontiguousarray(x.swapaxes(0, -1)).swapaxes(0, -1)
     before = x.copy()
-    y, choice = max_pool(x, *options)
+    y, distance = max_pool(x, *options)
     expected, indices = looped_max(x, case)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(flat_indices(choice, case[2], *options[:-1]), indices)
-    np.testing.assert_array_equal(max_pool_gather(x, choice, *options[:-1]), expected)
+    np.testing.assert_array_equal(flat_indices(distance, case[2], *options[:-1]), indices)
+    np.testing.assert_array_equal(max_pool_gather(x, distance, *options[:-1]), expected)
     np.testing.assert_array_equal(x, before)
     assert y.dtype == x.dtype and y.flags.c_contiguous
-    assert choice.dtype == (np.uint8 if np.prod(case[3]) < 256 else np.uint16)
+    far = sum((k - 1) * d * int(np.prod(case[2][i + 1:]))
+              for i, (k, d) in enumerate(zip(case[3], case[6], strict=True)))
+    assert distance.dtype == (np.uint8 if far < 256 else np.uint16)
 
 
 @names(CASES)
 def test_max_pool_backward_adds_where_the_winners_are(case):
     shape, options = case[:2] + case[2], case[3:]
-    y, choice = max_pool(steps(shape, 2), *options)
+    y, distance = max_pool(steps(shape, 2), *options)
     g = steps(y.shape, 3)
     _, indices = looped_max(steps(shape, 2), case)
     expected = np.zeros((*shape[:2], int(np.prod(case[2]))), np.float32)
     for i, j in product(range(shape[0]), range(shape[1])):
         np.add.at(expected[i, j], indices[i, j].reshape(-1), g[i, j].reshape(-1))
-    dx = max_pool_backward(g, choice, case[2], *options[:-1])
+    dx = max_pool_backward(g, distance, case[2], *options[:-1])
     np.testing.assert_array_equal(dx, expected.reshape(shape))
     x = steps(shape, 4)
-    gathered = max_pool_gather(x, choice, *options[:-1])
+    gathered = max_pool_gather(x, distance, *options[:-1])
     assert np.vdot(gathered, g) == np.vdot(x, dx)
 
 
 def test_an_infinite_gradient_reaches_the_winner_alone():
-    y, choice = max_pool(np.array([[[1.0, 2.0, 4.0, 3.0]]]), (2,), (2,), (0,), (1,))
-    dx = max_pool_backward(np.full_like(y, np.inf), choice, (4,), (2,), (2,), (0,), (1,))
+    y, distance = max_pool(np.array([[[1.0, 2.0, 4.0, 3.0]]]), (2,), (2,), (0,), (1,))
+    dx = max_pool_backward(np.full_like(y, np.inf), distance, (4,), (2,), (2,), (0,), (1,))
     np.testing.assert_array_equal(dx, [[[0, np.inf, np.inf, 0]]])
 
 
 def test_a_window_that_steps_over_the_whole_input_gives_minus_infinity_and_no_gradient():
     options = (2,), (1,), (1,), (2,)
-    y, choice = max_pool(np.array([[[5.0]]]), *options)
+    y, distance = max_pool(np.array([[[5.0]]]), *options)
     assert y.tolist() == [[[-np.inf]]]
-    assert flat_indices(choice, (1,), *options).tolist() == [[[1]]]
-    assert max_pool_backward(np.ones((1, 1, 1)), choice, (1,), *options).tolist() == [[[0]]]
-    assert max_pool_gather(np.ones((1, 1, 1)), choice, *options).tolist() == [[[0]]]
+    assert flat_indices(distance, (1,), *options).tolist() == [[[1]]]
+    assert max_pool_backward(np.ones((1, 1, 1)), distance, (1,), *options).tolist() == [[[0]]]
+    assert max_pool_gather(np.ones((1, 1, 1)), distance, *options).tolist() == [[[0]]]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int64, np.uint8])
@@ -213,8 +218,8 @@ def test_infinities_of_both_signs_and_overflows_are_results_not_warnings():
     y = avg_pool(x, (2,), (2,), (0,))
     assert np.isnan(y[0, 0, 0]) and y[0, 0, 1] == np.inf
     assert np.isnan(adaptive_avg_pool(x, (1,))).all()
-    y, choice = max_pool(x, (3,), (1,), (0,), (1,))
-    dx = max_pool_backward(x[..., :2], choice, (4,), (3,), (1,), (0,), (1,))
+    y, distance = max_pool(x, (3,), (1,), (0,), (1,))
+    dx = max_pool_backward(x[..., :2], distance, (4,), (3,), (1,), (0,), (1,))
     np.testing.assert_array_equal(dx, [[[np.inf, 0, -np.inf, 0]]])
 
 
