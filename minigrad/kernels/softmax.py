@@ -34,8 +34,9 @@ Array = np.ndarray
 
 _SHORT = 32  # elements
 _ALONE = 8192  # elements: OpenBLAS itself takes one thread only
-_MODERATE = 40.0  # exponentials of such numbers and their sums are far from overflow
-_SURE = 1e-5  # shares of a larger sum are normal numbers down to 1e-33
+_TURNED = 24  # elements: rows whose sums a product with a matrix of ones repeats along them
+_SURE = 1e6  # 1 / sum: shares of a larger sum are normal numbers down to 1e-32
+_FINITE = 1e25  # larger sums may come close to infinity
 
 
 def softmax(x: Array, axis: int) -> Array:
@@ -81,8 +82,10 @@ def _in_blocks(function: Callable[..., None], axis: int, *arrays: Array) -> Arra
     inner = 1 if axis + 1 >= len(shape) else prod(shape[axis + 1 :])
     outer = size // (length * inner) if size else 0
     view = (outer, length) if inner == 1 else (outer, length, inner)
-    inputs = [np.ascontiguousarray(_wide(array)).reshape(view) for array in arrays]
-    out = np.empty(view, inputs[0].dtype)
+    if dtype.itemsize == 2:
+        return _in_blocks(function, axis, *map(_wide, arrays)).astype(dtype)
+    inputs = [np.ascontiguousarray(array).reshape(view) for array in arrays]
+    out = np.empty(view, dtype)
     quiet = quietly_by_rows if view[-1] >= LONG else quietly
     if size > ROWS:
         step = max(1, ROWS // (length * inner))
@@ -96,13 +99,18 @@ def _in_blocks(function: Callable[..., None], axis: int, *arrays: Array) -> Arra
         one_blas_thread(quiet, function, out, *inputs)
     elif size:
         quiet(function, out, *inputs)
-    return out.reshape(shape) if out.dtype is dtype else out.reshape(shape).astype(dtype)
+    return out.reshape(shape)
 
 
 @lru_cache(maxsize=16)
 def ones(length: int, dtype: np.dtype) -> Array:
     """Return a vector of ones, made once: a product with it is the fastest sum."""
     return np.ones(length, dtype)
+
+
+@lru_cache(maxsize=16)
+def _square(length: int, dtype: np.dtype) -> Array:
+    return np.ones((length, length), dtype)
 
 
 def _sum(x: Array) -> Array:
@@ -127,13 +135,14 @@ def row_maxima(x: Array) -> Array:
 
 
 def _softmax(out: Array, x: Array) -> None:
-    """Write the shares; where no exponential overflows the maximum need not be subtracted."""
-    if np.maximum.reduce(x, axis=None) <= _MODERATE:
-        np.exp(x, out=out)
-        total = _sum(out)
-        if np.minimum.reduce(total, axis=None) >= _SURE:
-            out /= total
-            return
+    """Write the shares; where no sum is close to 0 or inf the maximum need not be subtracted."""
+    np.exp(x, out=out)
+    total = _sum(out)
+    factor = np.reciprocal(total)
+    each = ones(total.size, x.dtype)  # sums of positive numbers, as fast bounds of the largest
+    if factor.reshape(-1).dot(each) <= _SURE and total.reshape(-1).dot(each) <= _FINITE:
+        out *= factor
+        return
     np.subtract(x, _top(x), out=out)
     np.exp(out, out=out)
     out /= _sum(out)
@@ -146,8 +155,10 @@ def _log_softmax(out: Array, x: Array) -> None:
 
 
 def _softmax_backward(out: Array, y: Array, g: Array) -> None:
-    if y.ndim == 2:
+    if y.ndim == 2 and y.shape[1] > _TURNED:
         total = np.vecdot(g, y)[:, None]
+    elif y.ndim == 2:
+        total = np.multiply(g, y, out=out).dot(_square(y.shape[1], y.dtype))
     else:
         total = np.add.reduce(np.multiply(g, y, out=out), axis=1, keepdims=True)
     np.subtract(g, total, out=out)

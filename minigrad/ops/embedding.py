@@ -12,11 +12,17 @@ from ..kernels._product import matrix_product
 from ..modes import state
 
 ndarray = np.ndarray
+_UNSIGNED = {4: np.uint32, 8: np.uint64}  # a negative index is larger than all others
 SMALL = 32768  # elements of a matrix that is multiplied faster than indices are sorted
 
 
-@op(weight=lambda g, weight_shape, indices, factors: _spread(g, indices, factors, weight_shape),
-    indices=None, factors=None)
+def _spread_rule(g: Any, weight_shape: tuple[int, ...], indices: Any, factors: Any) -> Any:
+    at_once = type(g) is ndarray  # no tensors: without the detour of calling an op
+    spread = _spread.op.forward if at_once else _spread  # type: ignore[attr-defined]
+    return spread(g, indices, factors, weight_shape)
+
+
+@op(weight=_spread_rule, indices=None, factors=None)
 def _embedding(weight: Any, indices: Any, factors: Any) -> Any:
     """Return weight[indices]; `factors` multiply the gradients of the looked up rows."""
     return weight[indices]
@@ -113,7 +119,7 @@ def _checked(where: str, input: Any, weight: Any) -> ndarray:
         raise RuntimeError(f"{where}: 'weight' must be 2-D, (rows, features), got shape "
                            f"{tuple(weight.shape)}")
     rows = weight.shape[0]
-    if indices.size and not (indices.min() >= 0 and indices.max() < rows):
+    if indices.size and np.maximum.reduce(indices.view(_UNSIGNED[indices.itemsize]), None) >= rows:
         bad = indices[(indices < 0) | (indices >= rows)].flat[0]
         raise IndexError(f"{where}: index out of range: {bad} for a table of {rows} rows")
     return indices

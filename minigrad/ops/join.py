@@ -295,7 +295,7 @@ def _restacked(g: list[Any], dim: int) -> Any:
     if type(first) is not ndarray:
         return stack(g, dim)
     y = np.empty((*first.shape[:dim], len(g), *first.shape[dim:]), first.dtype)
-    before = (FULL,) * dim
+    before: tuple[Any, ...] = (FULL,) * dim
     for k, part in enumerate(g):
         y[(*before, k)] = part
     return y

@@ -39,7 +39,11 @@ def _log_softmax_slope(slope: Any, logs: Any, dim: int) -> Any:
     return kernel.log_softmax_backward(slope, logs, dim)
 
 
-@op(input=lambda g, y, dim: _softmax_slope(g, y, dim))
+def _softmax_rule(g: Any, y: Any, dim: int) -> Any:
+    return (kernel.softmax_backward if type(g) is ndarray else _softmax_slope)(g, y, dim)
+
+
+@op(input=_softmax_rule)
 def _softmax(input: Any, dim: int) -> Any:
     floats("softmax", input)
     return kernel.softmax(input, _axis(dim, input.ndim))

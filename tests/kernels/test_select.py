@@ -1,4 +1,4 @@
-"""keep, drop, fill and either against np.where, bit for bit: sizes, dtypes, strides, inf, nan, -0."""
+"""keep, drop, fill, either against np.where, bit for bit: sizes, dtypes, strides, inf, nan, -0."""
 
 import numpy as np
 import pytest
