@@ -23,8 +23,9 @@ from minigrad.kernels._threads import blas_core, one_blas_thread, run
 
 VOLUME = 1_000_000  # multiplications of a tile
 ALONE = 262_144  # multiplications up to which OpenBLAS takes one thread anyway
-PARTED = 12_000_000  # multiplications from which a second thread pays
-LEAD = 2_000_000  # multiplications in the time (40 us) that a worker takes to wake up
+PARTED = 5_000_000  # multiplications from which a second thread pays
+LEAD = 500_000  # multiplications in the time (10 us) that a worker takes to begin
+MANY = 64_000_000  # multiplications of a product that is cut into eight parts
 AREA = 1024  # rows * columns of a tile where the second operand is transposed
 tiling = blas_core() in {"SkylakeX", "Cooperlake", "SapphireRapids"}  # tests switch it
 
@@ -33,6 +34,11 @@ def _divisor(n: int, low: int, high: int) -> int:
     """Return the largest divisor of n in low..high, a multiple of 16 if there is one, else n."""
     fit = [d for d in range(low, min(n, high) + 1) if n % d == 0]
     return max([d for d in fit if d % 16 == 0] or fit, default=n)
+
+
+def cuttable(columns: int) -> bool:
+    """Tell whether tiles of a transposed operand divide it evenly."""
+    return _divisor(columns, 8, 32) <= 32
 
 
 @lru_cache(maxsize=1024)
@@ -96,9 +102,30 @@ def matrix_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return y
 
 
+def two_products(a: np.ndarray, b: np.ndarray, c: np.ndarray,
+                 d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a @ b and c @ d of one dtype; of medium ones each on a thread of its own.
+
+    >>> [int(y[0, 0]) for y in two_products(*np.array([[[1]], [[2]], [[3]], [[4]]]))]
+    [2, 12]
+    """
+    work = len(a) * a.shape[1] * b.shape[1]
+    if not PARTED / 2 <= work <= MANY or work != len(c) * c.shape[1] * d.shape[1]:
+        return matrix_product(a, b), matrix_product(c, d)
+    y, z = (np.empty((len(p), q.shape[1]), p.dtype) for p, q in ((a, b), (c, d)))
+    first = len(c) * LEAD // (2 * work) // 16 * 16  # rows done while the worker wakes up
+    parts = [(a, b, y), (c[first:], d, z[first:]), (c[:first], d, z[:first])]
+
+    def part(index: int) -> None:
+        multiply(*parts[index])
+
+    one_blas_thread(run, part, len(parts) if first else 2)
+    return y, z
+
+
 def _cuts(length: int, work: int) -> list[int]:
     """Return the ends of two parts, a larger one to begin with, or of eight for a long product."""
-    if work > 32 * LEAD:
+    if work > MANY:
         return [i * length // 128 * 16 for i in range(8)] + [length]
     first = length * (work + LEAD) // (2 * work)
     return [0, min(length, -(-first // 16) * 16), length]

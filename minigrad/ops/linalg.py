@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import apply, op
-from ..kernels._product import many_products, matrix_product
+from ..kernels._product import many_products, matrix_product, two_products
 from ..kernels.softmax import ones
 from .shape import reshape, transpose
 
@@ -261,6 +261,14 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
             check_same("linear", y, bias)
         y += bias
     return y if y.ndim == input.ndim else y.reshape(*input.shape[:-1], len(weight))
+
+
+@_linear.op.together
+def _(g: Any, weight: Any, input: Any) -> tuple[Any, Any]:
+    if type(g) is ndarray and g.size > FEW and _plain(g):
+        dx, dw = two_products(_matrix(g), weight, _matrix(g).T, _matrix(input))
+        return dx if g.ndim == 2 else dx.reshape(input.shape), dw
+    return _linear_input(g, weight), _linear_weight(g, input)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigrad.kernels import _product, _threads
-from minigrad.kernels._product import many_products, matrix_product
+from minigrad.kernels._product import many_products, matrix_product, two_products
 
 # below and above the sizes at which a product is cut; tall, wide and thin ones
 SHAPES = [(3, 4, 5), (0, 3, 4), (3, 0, 4), (1, 70_000, 4), (130, 129, 131), (17, 700, 1000),
@@ -86,3 +86,35 @@ def test_blas_takes_one_thread_in_large_products(threads, monkeypatch):
     many_products(np.ones((11, 200, 170)), np.ones((11, 170, 100)))
     assert len(seen) > 2 and set(seen) == {1}
     assert _threads._openblas.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (300, 200, 333), (64, 700, 256), (1, 3000, 5000),
+                                   (0, 3, 4), (500, 400, 400), (8, 8, 999_999)])
+def test_two_products_at_once(shape, threads):
+    """The gradients of a linear layer: g @ w and g^T @ x."""
+    rows, inner, columns = shape
+    g, w, x = integers(rows, inner), integers(inner, columns), integers(rows, columns)
+    for count in (1, 2, 3):
+        threads(count)
+        dx, dw = two_products(g, w, g.T, x)
+        np.testing.assert_array_equal(dx, g @ w, strict=True)
+        np.testing.assert_array_equal(dw, g.T @ x, strict=True)
+
+
+def test_bits_of_two_products_do_not_depend_on_the_number_of_threads(threads):
+    rng = np.random.default_rng(0)
+    g, w, x = (rng.standard_normal(s, np.float32) for s in ((200, 300), (300, 400), (200, 400)))
+    found = []
+    for count in (1, 2, 5):
+        threads(count)
+        found.append(two_products(g, w, g.T, x))
+    for dx, dw in found:
+        np.testing.assert_array_equal(dx, found[0][0])
+        np.testing.assert_array_equal(dw, found[0][1])
+
+
+def test_two_products_of_different_sizes():
+    a, b = integers(300, 200), integers(200, 333)
+    for c, d in ((a, b[:, :50]), (a[:5], b)):
+        for y, want in zip(two_products(a, b, c, d), (a @ b, c @ d), strict=True):
+            np.testing.assert_array_equal(y, want, strict=True)
