@@ -68,19 +68,23 @@ def _ends(size: int) -> list[int]:
 def in_rows(work: Callable[[slice], None], rows: int, length: int, blas: bool = False) -> None:
     """Call work(slice) for blocks of rows of `length` elements, on the threads if there are many.
 
-    `blas`: work multiplies matrices; BLAS takes one thread meanwhile. Infinities and NaNs are
+    `blas`: work multiplies large matrices; BLAS takes one thread meanwhile. Infinities and NaNs are
     results, not warnings. For rows of LONG elements on, `work` runs `quietly_by_rows` and must not
-    cast.
+    cast. From ROWS elements on there is an even number of blocks, about as long as each other.
     """
     quiet = quietly_by_rows if length >= LONG else quietly
     size = rows * length
-    if size > ROWS:
-        step = max(1, ROWS // length)
-        one_blas_thread(
-            run,
-            lambda index: quiet(work, slice(index * step, min(rows, (index + 1) * step))),
-            -(-rows // step),
-        )
+    if size >= ROWS:
+        step = -(-rows // (2 * -(-size // (2 * ROWS))))
+
+        def block(index: int) -> None:
+            quiet(work, slice(index * step, min(rows, (index + 1) * step)))
+
+        count = -(-rows // step)
+        if blas:
+            one_blas_thread(run, block, count)
+        else:
+            run(block, count)
     elif blas and size > _ALONE:
         one_blas_thread(quiet, work, slice(0, rows))
     else:

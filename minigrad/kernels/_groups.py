@@ -89,7 +89,7 @@ class Groups(NamedTuple):
             in_rows(block, *self.layout)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)  # a number of groups 2.0 is refused
 def grouped(shape: Ints, groups: int | None) -> Groups:
     """Return how images of a shape (N, C, ...) form groups: per channel, or `groups` per image."""
     images, channels, length = shape[0], shape[1], prod(shape[2:])

@@ -124,7 +124,7 @@ def row_sums(a: Array, b: Array) -> Array:
         found[0, block] = sums(part)
         found[1, block] = dots(part, b[block])
 
-    in_rows(work, *a.shape)
+    in_rows(work, *a.shape)  # BLAS computes products of ALONE elements on the calling thread
     return found
 
 

@@ -9,6 +9,7 @@ little below 1). Each is one fused op; its `reference` is the formula.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -106,8 +107,15 @@ def _(g: Any, input: Any, num_groups: int, weight: Any, statistics: Any, needs: 
 # ------------------------------------------------------------------------ the public functions
 def _check_channels(where: str, x: Any, **values: Any) -> None:
     """Refuse parameters and buffers that do not hold one number per channel."""
-    floats(where, x._data)
-    shape = x._data.shape[1:2]
+    data = x._data
+    shape, dtype = data.shape[1:2], data.dtype
+    for value in values.values():
+        if value is not None and (value._data.shape != shape or value._data.dtype is not dtype):
+            break
+    else:
+        if dtype.kind == "f":  # all is as usual
+            return
+    floats(where, data)
     for name, value in values.items():
         if value is None:
             continue
@@ -193,11 +201,17 @@ def _check_batch(input: Any, running_mean: Any, running_var: Any, weight: Any, b
                     weight=weight, bias=bias)
 
 
+@lru_cache(maxsize=32)
+def _shares(momentum: float) -> tuple[ndarray, ndarray]:
+    """Return the shares of the old value and the batch, as arrays: NumPy takes numbers slowly."""
+    return np.array(1.0 - momentum), np.array(float(momentum))
+
+
 def blend(running: Any, batch: ndarray, momentum: float) -> None:
     """Move a running statistic towards the batch's, in place, rounded once."""
-    moved = running._data.astype(np.float64)
-    moved *= 1 - momentum
-    moved += momentum * batch
+    old, new = _shares(momentum) if type(momentum) is float else (1 - momentum, momentum)
+    moved = batch * new
+    moved += running._data.astype(np.float64) * old
     running._data[...] = moved
     views.wrote(running, "batch_norm")
 

@@ -22,6 +22,9 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LazyBatchNorm1d", "Lazy
            "LazyBatchNorm3d", "SyncBatchNorm"]
 
 
+_ONE = np.array(1)
+
+
 class _NormBase(Module):
     """Parameters and running statistics, one value per channel."""
 
@@ -120,13 +123,19 @@ class _BatchNorm(_NormBase):
         """Count a batch, once it has been normalised: a batch that is refused leaves no trace."""
         count = self.num_batches_tracked
         if count is not None:
-            count._data[...] += 1
+            np.add(count._data, _ONE, count._data)
             wrote(count, "batch_norm")
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input; in training, update the running statistics."""
         self._check_input_dim(input)
-        mean, var = self.running_mean, self.running_var
+        own, kept = self._parameters, self._buffers
+        if ("weight" in own and "bias" in own and "running_mean" in kept
+                and "running_var" in kept):  # faster than attributes
+            weight, bias = own["weight"], own["bias"]
+            mean, var = kept["running_mean"], kept["running_var"]
+        else:
+            weight, bias, mean, var = self.weight, self.bias, self.running_mean, self.running_var
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training:
             if hints.on and not state.grad:
@@ -137,7 +146,7 @@ class _BatchNorm(_NormBase):
                 factor = self._next_factor()
             else:
                 mean = var = None
-        y = F.batch_norm(input, mean, var, self.weight, self.bias,
+        y = F.batch_norm(input, mean, var, weight, bias,
                          self.training or (mean is None and var is None), factor, self.eps)
         if self.training and self.track_running_stats:
             self._count()
