@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
 from minigrad.kernels._elementwise import in_blocks
-from minigrad.kernels._moments import sums
+from minigrad.kernels._moments import dots
 from minigrad.kernels._threads import run
-from minigrad.kernels.select import ZERO, either, keep
+from minigrad.kernels.select import ZERO, drop, either, keep
 
 try:  # np.clip without its wrapper of Python, present in NumPy 2.0 to 2.4
     from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
@@ -30,7 +31,7 @@ try:  # np.clip without its wrapper of Python, present in NumPy 2.0 to 2.4
 except ImportError:
     clip, __cpu_features__ = np.clip, {}
 
-__all__ = ["elu", "elu_backward", "elu_slope", "prelu", "prelu_weight", "relu", "relu_backward",
+__all__ = ["elu", "elu_backward", "elu_slope", "prelu", "prelu_backward", "prelu_weight", "relu", "relu_backward",
            "sigmoid", "sigmoid_backward"]
 
 Array = np.ndarray
@@ -83,35 +84,57 @@ def _each_part(work: Callable[[slice], object], size: int) -> None:
 
 
 def prelu(x: Array, weight: Array) -> Array:
-    """Return x where it is positive, else weight x; the weight broadcasts."""
+    """Return x where it is positive, else weight x; one weight, or one for each of axis 1."""
+    weight = _column(weight, x.ndim)
     below = x * weight
-    if below.shape == x.shape and weight.size and (
-        np.minimum.reduce(weight, axis=None) > 0 and np.maximum.reduce(weight, axis=None) <= 1
-    ):
-        return np.maximum(x, below)
-    return either(x > 0, x, below)
+    if below.shape == x.shape and _gentle(weight):
+        return np.maximum(x, below, out=below)
+    return either(x > ZERO.get(x.dtype, 0), x, below)
+
+
+def prelu_backward(g: Array, x: Array, weight: Array) -> Array:
+    """Return the gradient of the input: g where x is positive, else weight g."""
+    weight = _column(weight, x.ndim)
+    positive = x > ZERO[x.dtype]
+    if g.shape == x.shape and g.dtype in _ABOVE and _gentle(weight):
+        slope = np.empty_like(g)
+        slope[...] = positive  # 1 or 0, of which the weight is larger or not
+        np.maximum(slope, weight, out=slope)
+        slope *= g
+        return slope
+    return either(positive, g, g * weight)
+
+
+def _column(weight: Array, ndim: int) -> Array:
+    """Return the weights along axis 1 of `ndim` axes."""
+    if weight.size == 1:
+        return weight.reshape(())
+    return weight.reshape(-1, *(1,) * (ndim - 2)) if ndim > 2 else weight
+
+
+def _gentle(weight: Array) -> bool:
+    """Return whether all weights are in (0, 1], so that the larger of x and weight x is wanted."""
+    if weight.size == 1:
+        return 0 < weight.item() <= 1
+    flat = weight.reshape(-1)
+    return bool(flat.size and np.minimum.reduce(flat) > 0 and np.maximum.reduce(flat) <= 1)
 
 
 def prelu_weight(g: Array, x: Array, shape: tuple[int, ...]) -> Array:
     """Return the gradient of the weight, of `shape`: sums of g x where x is not positive."""
-    kept = tuple(i for i, n in enumerate(shape) if n != 1)
-    if x.dtype in _ABOVE and kept in ((), (1,)) and len(shape) == x.ndim and x.size:
-        products = clip(x, _BOTTOM[x.dtype], ZERO[x.dtype])
-        products *= g
-        found = _sums(products, kept)
-        if np.isfinite(found).all():  # 0 g is nan if g is infinite, and nan x are not dropped
-            return found.reshape(shape)
-    products = keep(g * x, ~(x > 0))
-    axes = tuple(i for i in range(x.ndim) if i not in kept)
-    return np.add.reduce(products, axis=axes, keepdims=True)
-
-
-def _sums(x: Array, kept: tuple[int, ...]) -> Array:
-    """Return the sums over all axes, or over all but axis 1."""
-    if not kept:
-        return sums(x.reshape(1, -1)).astype(x.dtype)
-    parts = sums(x.reshape(x.shape[0] * x.shape[1], -1))
-    return np.add.reduce(parts.reshape(x.shape[:2]), axis=0).astype(x.dtype)
+    one = prod(shape) == 1
+    if x.dtype in _ABOVE and g.dtype == x.dtype and x.size:
+        below = clip(x, _BOTTOM[x.dtype], ZERO[x.dtype])
+        rows = (1 if one else x.shape[0] * x.shape[1], -1)
+        found = dots(below.reshape(rows), g.reshape(rows))
+        if not one:
+            found = np.add.reduce(found.reshape(x.shape[:2]))
+        if found.dot(found) < np.inf:  # 0 g is nan if g is infinite, and nan x are not dropped
+            return found.astype(x.dtype).reshape(shape)
+    products = drop(g * x, x > ZERO[x.dtype])
+    if one:
+        return np.add.reduce(products, axis=None).reshape(shape)
+    return np.add.reduce(products, axis=tuple([i for i in range(x.ndim) if i != 1]))
 
 
 def elu(x: Array, alpha: float, scale: float, input_scale: float) -> Array:

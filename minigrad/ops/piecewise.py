@@ -115,13 +115,27 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     return either(input > 0, input, input * negative_slope)
 
 
+def _prelu_input(g: Any, input: Any, weight: Any) -> Any:
+    if type(g) is ndarray:
+        return activation.prelu_backward(g, input, weight)
+    return bend(g, input, _column(weight, input.ndim))
+
+
 def _prelu_weight(g: Any, input: Any, weight_shape: Any) -> Any:
     if type(g) is ndarray:
         return activation.prelu_weight(g, input, weight_shape)
-    return where(input > 0, 0.0, g * input)
+    products = where(input > 0, 0.0, g * input)
+    if products.ndim > 1:
+        products = products.sum([i for i in range(products.ndim) if i != 1])
+    return products.sum_to_size(weight_shape)
 
 
-@op(input=lambda g, input, weight: bend(g, input, weight), weight=_prelu_weight)
+def _column(weight: Any, ndim: int) -> Any:
+    """Return weights, one or one for each of dimension 1, so that they broadcast."""
+    return view(weight, (-1, *(1,) * (ndim - 2))) if ndim > 2 and weight.ndim else weight
+
+
+@op(input=_prelu_input, weight=_prelu_weight)
 def _prelu_kernel(input: Any, weight: Any) -> Any:
     return activation.prelu(input, weight)
 
@@ -136,21 +150,19 @@ def prelu(input: Any, weight: Any) -> Any:
     >>> torch.prelu(torch.tensor([-2., 2.]), torch.tensor([0.25]))
     tensor([-0.5000,  2.0000])
     """
-    _check.tensors("prelu", input=input, weight=weight)
-    if input.dtype != weight.dtype:
+    x = _check.tensor(input, "prelu")._data
+    w = _check.tensor(weight, "prelu", "weight", 2)._data
+    if x.dtype != w.dtype:
         raise RuntimeError(f"prelu: expected a weight of the input's dtype {input.dtype}, got "
                            f"{weight.dtype}; convert one of them")
-    if weight.ndim > 1:
-        raise RuntimeError(f"prelu: expected a weight of 0 or 1 dimensions, got {weight.ndim}")
-    if weight.ndim and len(weight) != 1:
-        channels = 1 if input.ndim < 2 else input.shape[1]
-        if len(weight) != channels:
+    if w.ndim > 1:
+        raise RuntimeError(f"prelu: expected a weight of 0 or 1 dimensions, got {w.ndim}")
+    if w.ndim and w.shape[0] != 1:
+        channels = 1 if x.ndim < 2 else x.shape[1]
+        if w.shape[0] != channels:
             raise RuntimeError(f"prelu: expected 1 weight, or 1 per channel (dim 1 of the input, "
-                               f"size {channels}), got {len(weight)} for the input shape "
-                               f"{list(input.shape)}")
-        weight = view(weight, (1, channels, *(1,) * (input.ndim - 2)))
-    elif input.ndim != 1:
-        weight = view(weight, (1,) * input.ndim)
+                               f"size {channels}), got {w.shape[0]} for the input shape "
+                               f"{list(x.shape)}")
     return _prelu_kernel(input, weight)
 
 

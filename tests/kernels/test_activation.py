@@ -113,12 +113,18 @@ def test_sigmoid(size, dtype, threads):
 def test_prelu(shape, weights, dtype):
     x, g = numbers(np.prod(shape), dtype).reshape(shape), np.ones(shape, dtype)
     g.reshape(-1)[1::7] = 3
-    weight = np.array(weights, dtype).reshape(1, -1, *(1,) * (len(shape) - 2))
+    weight = np.array(weights, dtype)
+    if len(weights) not in (1, shape[1]):
+        weight = np.resize(weight, shape[1])
+    column = weight.reshape(1, -1, *(1,) * (len(shape) - 2))
     y = activation.prelu(x, weight)
-    np.testing.assert_array_equal(y, np.where(x > 0, x, x * weight))
-    axes = tuple(i for i in range(x.ndim) if i != 1 or len(weights) == 1)
+    np.testing.assert_array_equal(y, np.where(x > 0, x, x * column))
+    slopes = numbers(np.prod(shape), dtype, 2).reshape(shape)
+    np.testing.assert_array_equal(activation.prelu_backward(slopes, x, weight),
+                                  np.where(x > 0, slopes, slopes * column))
+    axes = tuple(i for i in range(x.ndim) if i != 1 or len(weight) == 1)
     for values in (x, np.where(np.isfinite(x), x, dtype(-0.5))):  # with and without nan
-        expected = np.where(values > 0, 0, g.astype(np.float64) * values).sum(axes, keepdims=True)
+        expected = np.where(values > 0, 0, g.astype(np.float64) * values).sum(axes).reshape(weight.shape)
         found = activation.prelu_weight(g, values, weight.shape)
         assert found.shape == weight.shape
         np.testing.assert_allclose(found, expected.astype(dtype), rtol=50 * np.finfo(dtype).eps)
