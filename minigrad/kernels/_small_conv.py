@@ -36,6 +36,7 @@ from minigrad.kernels.softmax import ones
 COLUMNS = 589824
 WIDE_COLUMNS, WIDE_IMAGES = 294912, 32768  # where an image has WIDE positions or more
 WIDE = 32
+MEMORY = 3 << 20  # bytes for columns and images of any plan
 PLANS, KEEP = 512, 1 << 23  # plans of a thread, bytes of their sources
 VECTOR = 9216  # numbers of a matrix times a vector up to which OpenBLAS takes one thread anyway
 _FLOATS = (np.dtype("f4"), np.dtype("f8"))
@@ -77,7 +78,7 @@ class _Turn:
             target[...] = images[where]
 
 
-class _Memory:
+class Memory:
     """Hand out pieces of the memory that all plans of a thread write anew at each use."""
 
     def __init__(self, whole: np.ndarray, dtype: np.dtype) -> None:
@@ -94,7 +95,7 @@ class _Memory:
 class _Side:
     """Matrices (G, C, positions * N) and the images (N, G * C, *size) that they hold."""
 
-    def __init__(self, images: Ints, groups: int, memory: _Memory) -> None:
+    def __init__(self, images: Ints, groups: int, memory: Memory) -> None:
         n, channels, *size = images
         turned = memory.take((channels, *size, n))
         self.matrices = _matrices(turned, groups, channels // groups)
@@ -110,7 +111,7 @@ class _Columns:
 
     def __init__(
         self, images: Ints, margin: Ints, first: Ints, kernel: Ints, step: Ints, out: Ints,
-        stride: Ints, groups: int, memory: _Memory,
+        stride: Ints, groups: int, memory: Memory,
     ) -> None:
         n, channels, *size = images
         padded = (s + 2 * m for s, m in zip(size, margin, strict=True))
@@ -147,14 +148,14 @@ class Plan:
         work = prod(self.shape) * prod(like.w[1:])
         self.alone = work <= ALONE and max(prod(like.x), prod(self.shape)) <= VECTOR
         self.multiply: Any = np.matmul if work <= VOLUME else multiply
-        self.prepare(_Memory(whole, like.dtype))
+        self.prepare(Memory(whole, like.dtype))
 
     def __call__(self, *arrays: Any) -> Any:
         if self.alone:
             return self.compute(*arrays)
         return one_blas_thread(self.compute, *arrays)
 
-    def prepare(self, memory: _Memory) -> None:
+    def prepare(self, memory: Memory) -> None:
         """Make the views."""
         raise NotImplementedError
 
@@ -162,7 +163,7 @@ class Plan:
         """Multiply."""
         raise NotImplementedError
 
-    def columns_of_x(self, memory: _Memory) -> _Columns:
+    def columns_of_x(self, memory: Memory) -> _Columns:
         """Return the columns for `Forward` and `Weight`."""
         x, w, stride, padding, dilation, groups, _ = self.like
         first = (0,) * len(stride)
@@ -179,7 +180,7 @@ class Forward(Plan):
         """Tell whether it is for these shapes."""
         return _is_small(like, WIDE_IMAGES)
 
-    def prepare(self, memory: _Memory) -> None:
+    def prepare(self, memory: Memory) -> None:
         self.columns = self.columns_of_x(memory)
         self.side = _Side(self.shape, self.like.groups, memory)
         self.rows = *self.side.matrices.shape[:-1], -1
@@ -202,9 +203,9 @@ class Weight(Plan):
     @staticmethod
     def is_small(like: Geometry) -> bool:
         """Tell whether it is for these shapes."""
-        return _is_small(like, 2 * WIDE_IMAGES)
+        return _is_small(like, WIDE_IMAGES)
 
-    def prepare(self, memory: _Memory) -> None:
+    def prepare(self, memory: Memory) -> None:
         self.columns = self.columns_of_x(memory)
         self.side = _Side(self.shape, self.like.groups, memory)
         self.ones = ones(self.side.matrices.shape[-1], self.dtype)
@@ -232,7 +233,7 @@ class Back(Plan):
         numbers = max(n * prod(size) * filters * prod(kernel), prod(like.x))
         return max(like.stride) == 1 and numbers * like.dtype.itemsize <= COLUMNS
 
-    def prepare(self, memory: _Memory) -> None:
+    def prepare(self, memory: Memory) -> None:
         x, w, stride, padding, dilation, groups, _ = self.like
         reach = ((k - 1) * d - p for k, d, p in zip(w[2:], dilation, padding, strict=True))
         margin = tuple(max(0, r) for r in reach)
@@ -274,7 +275,7 @@ class Fold(Plan):
         """Tell whether it is for these shapes."""
         return Forward.is_small(like)
 
-    def prepare(self, memory: _Memory) -> None:
+    def prepare(self, memory: Memory) -> None:
         self.columns = columns = self.columns_of_x(memory)
         self.side = _Side(self.shape, self.like.groups, memory)
         self.rows = *self.side.matrices.shape[:-1], -1
@@ -282,8 +283,8 @@ class Fold(Plan):
         self.taps = [(columns.windows[tap], columns.whole[tap]) for tap in taps]
         self.images = columns.inside.transpose(-1, *range(columns.inside.ndim - 1))
 
-    def compute(self, g: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """Return dx."""
+    def compute(self, g: np.ndarray, x: None, w: np.ndarray, with_bias: bool) -> Any:
+        """Return dx and two times None."""
         self.side.turn(g)
         w = w.reshape(self.rows).swapaxes(-1, -2)
         self.multiply(w, self.side.matrices, self.columns.matrices)
@@ -292,7 +293,7 @@ class Fold(Plan):
             window += part
         dx = np.empty(self.like.x, self.dtype)
         dx[...] = self.images
-        return dx
+        return dx, None, None
 
 
 def _is_small(like: Geometry, largest: int) -> bool:
@@ -322,20 +323,22 @@ class _Kept(threading.local):
         self.bytes = 0
         self.memory = aligned(0)
 
-    def make(self, kind: Any, *shapes: Any) -> Any:
+    def make(self, kinds: Any, *shapes: Any) -> Any:
         """Make and keep a plan; if there is no room, forget the others."""
         like = Geometry(*shapes)
         made, size = None, 0
-        if like.dtype in _FLOATS and 0 not in (*like.x, *like.w) and kind.is_small(like):
-            if not self.memory.size:
-                self.memory = aligned(3 * COLUMNS)
-            made = kind(like, self.memory)
-            size = made.columns.source.nbytes
+        if like.dtype in _FLOATS and 0 not in (*like.x, *like.w):
+            kind = next((kind for kind in kinds if kind.is_small(like)), None)
+            if kind is not None:
+                if not self.memory.size:
+                    self.memory = aligned(MEMORY)
+                made = kind(like, self.memory)
+                size = made.columns.source.nbytes
         if self.bytes + size > KEEP or len(self.plans) >= PLANS:
             self.plans.clear()
             self.bytes = 0
         self.bytes += size
-        self.plans[kind, *shapes] = made
+        self.plans[kinds, *shapes] = made
         return made
 
 
@@ -343,7 +346,7 @@ _kept = _Kept()
 
 
 def find(*key: Any) -> Any:
-    """Return the plan for (its class, *Geometry); None if the geometry is not small."""
+    """Return the plan for (classes of which to take the first that fits, *Geometry), or None."""
     try:
         return _kept.plans[key]
     except KeyError:

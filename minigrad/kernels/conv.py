@@ -6,7 +6,8 @@ The three are each other's derivatives: <g, conv(x, w)> is linear in g, x and w,
 
 How each is computed is chosen by shapes alone, and the constants named can be set to force it:
 
-* What is small, by the measures in `_small_conv`, is computed there with the fewest calls.
+* What is small, by the measures in `_small_conv`, is computed there with the fewest calls; what is
+  one chunk without threads, in `_single_conv`.
 * Matrix products over columns (`_correlate`) are the rule. `lowering` tells how the columns are
   copied: in long `runs` where it can, line by line elsewhere, not at all for 1x1 kernels. `_chunks`
   cuts the batch, and images, into chunks of at most CHUNK_BYTES of columns; from PIECE
@@ -34,6 +35,7 @@ import numpy as np
 
 from minigrad.kernels import _correlate, _winograd
 from minigrad.kernels._chunks import COPY
+from minigrad.kernels._single_conv import ForwardSingle, WeightSingle
 from minigrad.kernels._small_conv import VECTOR, Back, Fold, Forward, Weight, channel_sums, find
 from minigrad.kernels._threads import one_blas_thread
 from minigrad.kernels.lowering import Ints, Lowering, lowering, output_size
@@ -42,6 +44,9 @@ __all__ = ["conv", "conv_backward", "conv_bias", "conv_input", "conv_weight", "o
 
 SHARED = 1.3
 ADD = 24  # multiplications in the time of adding one number of the columns to dx
+# the ways to compute what is not large, the first that fits is taken
+FORWARD, WEIGHT = (Forward, ForwardSingle), (Weight, WeightSingle)
+INPUT, BOTH = (Back, Fold), (Back,)
 
 
 def _compute_dtype(a: np.ndarray, b: np.ndarray) -> tuple[np.dtype, np.dtype]:
@@ -100,7 +105,7 @@ def conv(
     array([[[-1., -2.,  3.]]])
     """
     if x.dtype == w.dtype:
-        small = find(Forward, x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
+        small = find(FORWARD, x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
         if small is not None:
             return small(x, w, bias)
     result, dtype = _compute_dtype(x, w)
@@ -159,12 +164,9 @@ def conv_input(
     """
     shape = (len(g), w.shape[1] * groups, *spatial)
     if g.dtype == w.dtype:
-        small = find(Back, shape, w.shape, stride, padding, dilation, groups, g.dtype)
+        small = find(INPUT, shape, w.shape, stride, padding, dilation, groups, g.dtype)
         if small is not None and small.shape == g.shape:
             return small(g, None, w, False)[0]
-        small = find(Fold, shape, w.shape, stride, padding, dilation, groups, g.dtype)
-        if small is not None and small.shape == g.shape:
-            return small(g, w)
     result, dtype = _compute_dtype(g, w)
     if not g.size or not w.size:
         return np.zeros(shape, result)
@@ -270,7 +272,7 @@ def _weight(
     filters, channels = g.shape[1] // groups, x.shape[1] // groups
     shape = (filters * groups, channels, *kernel)
     if g.dtype == x.dtype:
-        small = find(Weight, x.shape, shape, stride, padding, dilation, groups, g.dtype)
+        small = find(WEIGHT, x.shape, shape, stride, padding, dilation, groups, g.dtype)
         if small is not None and small.shape == g.shape:
             return small(g, x, with_bias)
     result, dtype = _compute_dtype(g, x)
@@ -305,7 +307,7 @@ def conv_backward(
     options = stride, padding, dilation, groups
     wants_x, wants_w, wants_b = needs
     if wants_x and g.dtype == x.dtype == w.dtype:
-        small = find(Back, x.shape, w.shape, *options, g.dtype)
+        small = find(BOTH, x.shape, w.shape, *options, g.dtype)
         if small is not None:
             return small(g, x if wants_w else None, w, wants_b)
     if wants_x and wants_w and _shares(g, x, w, stride):

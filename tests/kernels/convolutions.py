@@ -192,6 +192,7 @@ PATHS = {
 PATHS = {
     "chosen": {},
     "small": {(_small_conv, "COLUMNS"): 10**7, (_small_conv, "WIDE"): 10**9},
+    "single": {(_small_conv, name): 0 for name in ("COLUMNS", "WIDE_COLUMNS", "WIDE")},
     "small-and-tiles": {
         (_small_conv, "VOLUME"): 1,
         (_small_conv, "ALONE"): 1,

@@ -26,7 +26,7 @@ GRID = [
 
 def found(case, kind, dtype=np.float32):
     x, w, _ = samples(case, dtype)
-    return find(kind, x.shape, w.shape, *case[5:], x.dtype)
+    return find((kind,), x.shape, w.shape, *case[5:], x.dtype)
 
 
 @pytest.fixture
@@ -75,16 +75,18 @@ def test_accuracy(case, dtype, forced, up_to):
 
 
 @pytest.mark.parametrize("name", ["2d", "stride-2-odd", "padding-over-kernel", "groups", "3d"])
-def test_infinities_stay_where_they_are(name, up_to):
+@pytest.mark.parametrize("small", [0, 10**7])
+def test_infinities_stay_where_they_are(name, small, up_to):
+    up_to(small)
     case = CASES[name]
     x, w, g = samples(case)
     for array, where, value in [(x, 0, np.inf), (x, -1, np.nan), (g, 5, -np.inf), (w, 3, 0)]:
         array.flat[where] = value
+    # not the weight's gradient by columns of g: of an infinite x, what these margins read is NaN
     with np.errstate(all="ignore"):
-        got = *all_three(case, x, w, g), *backward(case, x, w, g)
-        up_to(0)
-        want = *all_three(case, x, w, g), *backward(case, x, w, g)
-    for a, b in zip(got, want, strict=True):
+        got = *all_three(case, x, w, g), *backward(case, x, w, g)[::2]
+        want = *all_three_direct(case, x, w, g), g.sum((0, *range(2, g.ndim)))
+    for a, b in zip(got, (*want[:3], want[1], want[3]), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
