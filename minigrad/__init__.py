@@ -172,15 +172,15 @@ from .ops.arrange import (
     block_diag, diag, diag_embed, diagflat, diagonal, flip, fliplr, flipud, roll, rot90, tril, triu,
 )
 from .ops.join import (
-    cat, chunk, column_stack, concat, concatenate, dsplit, dstack, hsplit, hstack, row_stack, split,
-    split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
+    atleast_1d, atleast_2d, atleast_3d, cat, chunk, column_stack, concat, concatenate, dsplit,
+    dstack, hsplit, hstack, row_stack, split, split_with_sizes, stack, tensor_split, unbind, vsplit,
+    vstack,
 )
 from .ops.strided import as_strided, as_strided_
 from .ops.repeat import cartesian_prod, combinations, meshgrid, repeat_interleave, tile
 from .ops.shape import (
-    adjoint, atleast_1d, atleast_2d, atleast_3d, broadcast_shapes, broadcast_tensors, broadcast_to,
-    flatten, moveaxis, movedim, permute, ravel, reshape, squeeze, swapaxes, swapdims, t, transpose,
-    unflatten, unsqueeze,
+    adjoint, broadcast_shapes, broadcast_tensors, broadcast_to, flatten, moveaxis, movedim, permute,
+    ravel, reshape, squeeze, swapaxes, swapdims, t, transpose, unflatten, unsqueeze,
 )
 from .ops.slicing import narrow, select
 from .ops.info import (

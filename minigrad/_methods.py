@@ -16,6 +16,7 @@ import numpy as np
 
 from . import _dtype
 from ._check import sizes, tensor
+from .engine import apply
 from .ops import (
     arrange,
     convert,
@@ -103,11 +104,11 @@ class Methods:
             return convert.view_bits(self, kind)
         if not size:
             raise TypeError("view() needs a shape or a dtype")
-        return shape.view(self, sizes(size))
+        return apply(shape.VIEW, (self, sizes(size)))
 
     def reshape(self, *shape_: Any) -> Any:
         """Return the elements under another shape: a view if possible, else a copy."""
-        return shape.reshape(self, sizes(shape_))
+        return shape.reshape_to(self, self._data, sizes(shape_))
 
     def view_as(self, other: Any) -> Any:
         """Return the same memory under another tensor's shape."""

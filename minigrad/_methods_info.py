@@ -130,6 +130,10 @@ class InfoMethods:
         """Which of its function's outputs the tensor is: 0 unless that has several."""
         return getattr(self._node, "index", 0)
 
+    def _kind_of_grad(self) -> Any:
+        # not by vars(self): Python's lookup of attributes is slower once it has made the dict
+        return self._data.dtype if self._grad_dtype is ... else self._grad_dtype
+
     @property
     def grad_dtype(self) -> Any:
         """The dtype of a leaf's `.grad`: settable, the tensor's own by default.
@@ -138,7 +142,7 @@ class InfoMethods:
         """
         if not self.is_leaf:
             raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
-        found = vars(self).get("_grad_dtype", self._data.dtype)
+        found = self._kind_of_grad()
         return None if found is None else _dtype.from_numpy[found]
 
     @grad_dtype.setter
@@ -150,7 +154,7 @@ class InfoMethods:
         kind = None if value is None else value.numpy
         if self.grad is not None and kind is not None and self.grad._data.dtype != kind:
             raise RuntimeError(f"grad_dtype: .grad exists already, as {self.grad.dtype}")
-        vars(self)["_grad_dtype"] = kind
+        self._grad_dtype = kind
         if self._node is not None:
             self._node.dtype = kind or self._data.dtype
 

@@ -32,7 +32,7 @@ def _operator(function: Any, *rest: Any, swap: bool = False) -> Callable[[Any, A
         if other is None:
             return NotImplemented
         try:
-            return apply(made, (other, self, *rest) if swap else (self, other, *rest))
+            return apply(made, ((other, self) if swap else (self, other)) + rest)
         except TypeError:
             return _foreign(method, self, other)
 

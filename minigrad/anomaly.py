@@ -22,7 +22,7 @@ class _Anomaly:
 
     def __init__(self) -> None:
         self.on = False
-        self.hooks: set[object] = set()  # one for each active saved_tensors_hooks; saved.py
+        self.hooks: set[object] = set()  # one for each that watches, as saved_tensors_hooks does
         self.watched = False  # must recorded nodes be reported?
         self.pack_node: Any = None  # saved.py sets it
         self.check_nan = True

@@ -91,31 +91,32 @@ def _roots(outputs: list[Any], grads: Any, create: bool) -> list[tuple[Any, Any]
     if len(grads) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients; give one "
                            f"gradient (or None) per tensor")
-    roots: list[tuple[Any, Any]] = []
-    for k, (out, g) in enumerate(zip(outputs, grads, strict=True)):
-        array = out._data
-        if not out.requires_grad:
-            raise RuntimeError(f"element {k} of tensors does not require grad and does not have a "
-                               f"grad_fn: nothing that it was computed from has requires_grad=True "
-                               f"(or it was detached, or made under no_grad)")
-        if g is None:
-            if array.size != 1:
-                raise RuntimeError(
-                    f"grad can be implicitly created only for scalar outputs, not for shape "
-                    f"{list(array.shape)}: reduce it first, such as with .sum(), or give the "
-                    f"gradient of the result as gradient= (grad_outputs=)")
-            made = _one if out._node.hooks is None else np.ones  # a hook may write into it
-            one = made(array.shape, array.dtype)
-            roots.append((out._node, wrap(one, None) if create else one))
-            continue
-        if g._data.shape != array.shape:
+    return [_root(k, out, g, create) for k, (out, g) in enumerate(zip(outputs, grads, strict=True))]
+
+
+def _root(k: int, out: Any, g: Any, create: bool) -> tuple[Any, Any]:
+    """Return the node of output k and its gradient: the given one, or one."""
+    array = out._data
+    if not out.requires_grad:
+        raise RuntimeError(f"element {k} of tensors does not require grad and does not have a "
+                           f"grad_fn: nothing that it was computed from has requires_grad=True "
+                           f"(or it was detached, or made under no_grad)")
+    if g is None:
+        if array.size != 1:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{k}] has a shape of {list(g._data.shape)} and "
-                f"output[{k}] has a shape of {list(array.shape)}.")
-        if g._data.dtype != array.dtype:
-            g = g.to(out.dtype)
-        roots.append((out._node, g if create else g._data))
-    return roots
+                f"grad can be implicitly created only for scalar outputs, not for shape "
+                f"{list(array.shape)}: reduce it first, such as with .sum(), or give the "
+                f"gradient of the result as gradient= (grad_outputs=)")
+        made = _one if out._node.hooks is None else np.ones  # a hook may write into it
+        one = made(array.shape, array.dtype)
+        return out._node, wrap(one, None) if create else one
+    if g._data.shape != array.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{k}] has a shape of {list(g._data.shape)} and "
+            f"output[{k}] has a shape of {list(array.shape)}.")
+    if g._data.dtype != array.dtype:
+        g = g.to(out.dtype)
+    return out._node, g if create else g._data
 
 
 @lru_cache(maxsize=16)
@@ -134,7 +135,10 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     `retain_graph` keeps saved values for another backward (default: `create_graph`);
     `create_graph` records the backward pass, for derivatives of higher order.
     """
-    roots = _roots(_listed(tensors, "tensors"), grad_tensors, create_graph)
+    if grad_tensors is None and isinstance(tensors, engine.Tensor):  # a loss
+        roots = [_root(0, tensors, None, create_graph)]
+    else:
+        roots = _roots(_listed(tensors, "tensors"), grad_tensors, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         sweep(roots, keep=keep, create=create_graph)

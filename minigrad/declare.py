@@ -7,6 +7,7 @@ which completes arguments, and the first use of an op with a new set of inputs t
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from operator import itemgetter
 from types import FunctionType
 from typing import Any, TypeVar
@@ -21,17 +22,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Plan:
     """What one op keeps, and which rules it runs, when a given set of inputs needs gradients."""
 
-    __slots__ = ("direct", "freed", "inputs_only", "names", "needs", "parts", "positions",
-                 "run", "shapes", "sources", "tensors", "wanted", "y")
+    __slots__ = ("by_rules", "direct", "freed", "inputs_only", "names", "needs", "parts",
+                 "positions", "run", "shapes", "sources", "tensors", "wanted", "y")
 
     def __init__(self, op: Op, mask: int) -> None:
         self.positions = [i for i in op.inputs if mask >> i & 1]
         self.wanted = [k for k, i in enumerate(op.inputs) if mask >> i & 1]
         self.needs = tuple(bool(mask >> i & 1) for i in op.inputs)
-        kept: list[str] = []
         shown = [name for name in op.shown_names if name != "y_shape"]  # the node's own shape
-        for used in [*op.named_by(self.positions), shown]:
-            kept += [name for name in used if name not in kept]
+        kept = list(dict.fromkeys(chain(*op.named_by(self.positions), shown)))
         end = len(op.names)
         places = {name: i for i, name in enumerate([*op.names, "y", *op.aux])}
         direct = [name for name in kept if name in places]
@@ -48,30 +47,28 @@ class Plan:
         self.freed = [k for k, i in enumerate(self.direct)
                       if (i in op.inputs or i >= end) and self.names[k] not in op.shown_names]
         at = {name: k for k, name in enumerate(self.names)}
-        rules = [] if op.backward else [(op.rules[i][0], [at[name] for name in op.rules[i][1]])
-                                        for i in self.positions]
-        one = op.variadic or op.backward is not None  # one function returns all gradients
-        self.parts = [] if one else [one_gradient(rule, places) for rule, places in rules]
-        if op.backward:
-            self.run = all_gradients(op.backward, [at[name] for name in op.backward_names],
-                                     self.needs, self.wanted)
-        elif op.variadic:
-            self.run = all_gradients(*rules[0])
-        elif op.pair is not None and self.positions[:2] == op.inputs[:2]:
-            self.run = pair_of_gradients(op.pair, [at[name] for name in op.pair_names],
-                                         self.parts[2:])
-        else:
-            self.run = each_gradient(rules, self.parts)
+        rules = [] if op.reference else [(op.rules[i][0], [at[name] for name in op.rules[i][1]])
+                                         for i in self.positions]
+        self.parts = [] if op.variadic else [one_gradient(rule, used) for rule, used in rules]
+        if op.variadic:  # one function returns all gradients
+            self.by_rules = all_gradients(*rules[0])
+        elif rules:
+            self.by_rules = each_gradient(rules, self.parts)
+        self.run = self.by_rules if op.backward is None else all_gradients(
+            op.backward, [at.get(name) for name in op.backward_names], self.needs, self.wanted)
 
 
 Run = Callable[[Any, Any], Any]  # of g and the list of saved values
 
 
-def taking(places: list[int]) -> Callable[[Any], Any]:
-    """Return a function that takes the values at these places out of a list."""
+def taking(places: list[Any]) -> Callable[[Any], Any]:
+    """Return a function that takes the values at these places out of a list; None is no place."""
+    if not places or None in places:
+        return lambda saved: [None if k is None else saved[k] for k in places]
     if len(places) > 1:
         return itemgetter(*places)
-    return lambda saved: [saved[k] for k in places]
+    place = places[0]
+    return lambda saved: (saved[place],)
 
 
 def one_gradient(rule: Callable[..., Any], places: list[int]) -> Run:
@@ -91,6 +88,9 @@ def each_gradient(rules: list[Any], parts: list[Run]) -> Run:
         rule, places = rules[0]
         if not places:
             return lambda g, saved: [rule(g)]
+        if len(places) == 1:
+            place = places[0]
+            return lambda g, saved: [rule(g, saved[place])]
         take = taking(places)
         return lambda g, saved: [rule(g, *take(saved))]
     if len(parts) == 2:
@@ -99,24 +99,19 @@ def each_gradient(rules: list[Any], parts: list[Run]) -> Run:
     return lambda g, saved: [part(g, saved) for part in parts]
 
 
-def pair_of_gradients(function: Callable[..., Any], places: list[int], more: list[Run]) -> Run:
-    """Return what gives the list of gradients of which one function computes the first two."""
-    take = taking(places)
-    return lambda g, saved: [*function(g, *take(saved)), *[part(g, saved) for part in more]]
-
-
-def all_gradients(function: Callable[..., Any], places: list[int], needs: Any = None,
+def all_gradients(function: Callable[..., Any], places: list[Any], needs: Any = None,
                   wanted: list[int] | None = None) -> Run:
-    """Return what gives the list of gradients that one function computes: all, or the wanted."""
+    """Return what gives the list of gradients that one function computes: all, or the wanted.
+
+    It gets None for what is not kept, because no rule of a wanted gradient names it.
+    """
     take = taking(places)
     if wanted is None:
         return lambda g, saved: [*function(g, *take(saved))]
-
-    def run(g: Any, saved: Any) -> list[Any]:
-        grads = function(g, *take(saved), needs)
-        return [grads[k] for k in wanted]
-
-    return run
+    if all(needs):
+        return lambda g, saved: [*function(g, *take(saved), needs)]
+    choose = taking(wanted)
+    return lambda g, saved: [*choose(function(g, *take(saved), needs))]
 
 
 class Op:
@@ -146,6 +141,7 @@ class Op:
         self.smooth = smooth.split()
         self.also = also.split()
         self.aux = [*self.also, *aux.split(), *self.smooth]
+        self.several = self.variadic or self.many or bool(self.also)  # inputs or results
         self.inputs = [self.slots[name] for name in rules]
         self.rules = {self.slots[name]: (rule, self.check(rule))
                       for name, rule in rules.items() if rule is not None}
@@ -153,8 +149,6 @@ class Op:
         self.backward_names: list[str] = []
         self.reference_names = self.check(reference, first=0) if reference else []
         self.shown_names = self.check(self.shown, first=0) if callable(self.shown) else []
-        self.pair: Callable[..., Any] | None = None
-        self.pair_names: list[str] = []
         self.plans: dict[int, Plan] = {}
         # the bit of each input in a plan's mask; 0 for inputs without a derivative
         self.bits = [(i, 1 << i if i in self.rules or self.names[i] in self.reference_names else 0)
@@ -180,24 +174,17 @@ class Op:
         """Declare the first-order backward: (g, <names>..., needs) -> one gradient per input."""
         self.backward = backward
         names = names_of(backward)
-        if names[0] != "g" or names[-1] != "needs" or self.reference is None:
+        if names[0] != "g" or names[-1] != "needs" or not (self.reference or self.rules):
             raise TypeError(f"{self.name}: a fused backward is f(g, ..., needs) and needs a "
-                            f"reference for the higher orders")
+                            f"reference, or rules, for the higher orders")
         self.backward_names = names[1:-1]
         return backward
 
-    def together(self, pair: F) -> F:
-        """Declare what computes the gradients of the first two inputs at once, where both are due.
-
-        It may name what their rules name, and does the same as they do, in less time.
-        """
-        self.pair, self.pair_names = pair, self.check(pair)
-        return pair
-
     def named_by(self, positions: list[int]) -> list[list[str]]:
-        if self.backward is not None:
+        if self.reference is not None:
             return [self.backward_names, self.reference_names]
-        return [self.rules[i][1] for i in positions]
+        results = [name for name in self.backward_names if name not in self.slots]
+        return [*[self.rules[i][1] for i in positions], results]
 
     def plan(self, mask: int) -> Plan:
         made = self.plans[mask] = Plan(self, mask)

@@ -15,7 +15,8 @@ An op is one declaration. Its forward is plain NumPy, and it has one derivative 
   nothing. So in first order the engine hands ndarrays to the rules. Under `create_graph=True` it
   hands the same rules tensors that are tied to their old places on the tape: the rules then record
   a tape of their own, and one declaration has derivatives of every order.
-* A *fused* op has a fast first-order backward; a `reference` of other ops defines higher orders.
+* A *fused* op has a fast first-order backward; a `reference` of other ops defines higher orders,
+  or its rules do.
 * Nodes hold arrays and other nodes, never tensors: there are no reference cycles.
 * Nodes are numbered as they are made. The sweep always takes the newest: whatever adds to its
   gradient is newer, so it is complete, without counting and without recursion.
@@ -32,10 +33,17 @@ import numpy as np
 
 from ._quiet import hush, note_outside, recover, restore, unhush
 from .anomaly import anomaly
-from .declare import F, Op, Overridden, no_tensor
+from .declare import F, Op
 from .modes import state
+from .node_names import show_saved
 from .nodes import GradFn, Leaf, Slot, numbers, run_hooks, wrap
-from .versions import InferenceStorage, Intercepted, changed_in_place, note_saved, storage_of
+from .versions import (
+    InferenceStorage,
+    Intercepted,
+    Storage,
+    changed_in_place,
+    storage_of,
+)
 from .walk import edges, leading_to
 
 ndarray = np.ndarray
@@ -43,6 +51,7 @@ new = object.__new__
 Tensor: Any = None  # the class; tensor.py sets it (late binding: the engine is the lower layer)
 refresh: Any = None  # re-ties a view whose base was rewritten; views.py sets it
 intercept: Any = None  # runs an op on the batched tensors of vmap; func/_vmap.py sets it
+apply_any: Any = None  # does what `apply` does for all ops and arguments; calls.py sets it
 NUMBERS = frozenset({int, float, bool, type(None)})
 
 
@@ -74,114 +83,84 @@ def op(**declaration: Any) -> Callable[[F], F]:
         update_wrapper(call, forward)
         made.public, call.op = call, made  # type: ignore[attr-defined]
         call.fused = made.fused  # type: ignore[attr-defined]
+        show_saved(GradFn, made)
         return call  # type: ignore[return-value]
 
     return declare
 
 
-def gather(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
-    """Replace tensors by their arrays; also return the mask of inputs that need a gradient."""
-    arrays, mask, found = list(args), 0, False
-    for i, bit in op.bits:
-        arg = args[i]
-        if isinstance(arg, Tensor):
-            found = True
-            arrays[i] = arg._data
-            if arg._base is not None:
-                refresh(arg)
-            if arg._node is not None:
-                mask |= bit
-        elif type(arg) not in NUMBERS and not (state.arrays and isinstance(arg, ndarray)):
-            if not isinstance(arg, np.generic):
-                raise op.refuse(i, arg)
-            if not state.arrays:
-                arrays[i] = arg.item()
-    return arrays, mask, found
-
-
-def gather_many(op: Op, args: Sequence[Any]) -> tuple[list[Any], int, bool]:
-    """`gather` for ops over a sequence of tensors (cat, stack, einsum): the first argument."""
-    arrays, mask, found = list(args), 0, False
-    items = arrays[0] = op.listed(args[0])
-    for k, arg in enumerate(items):
-        if isinstance(arg, Tensor):
-            found = True
-            items[k] = arg._data
-            if arg._base is not None:
-                refresh(arg)
-            if arg._node is not None:
-                mask = op.bits[0][1]
-        elif not (state.arrays and isinstance(arg, (ndarray, np.generic))):
-            raise no_tensor(arg, f"{op.name}(): expected Tensor as element {k} in argument 0, "
-                                 f"but got {type(arg).__name__}")
-    return arrays, mask, found
-
-
-def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
-    """Run the op on arrays; return the result (list for many) and the auxiliary results."""
-    loud = None
-    try:
-        loud = hush()
-        y = op.forward(*arrays)
-    except Exception as error:
-        raise op.failure(error, arrays)  # noqa: B904 - what NumPy said stays visible below
-    finally:
-        (unhush if loud else recover)(loud)
-    aux: Sequence[Any] = ()
-    if op.aux:
-        y, *aux = y
-    if type(y) is not ndarray:
-        y = list(y) if op.many else np.asarray(y)
-    return y, aux
-
-
 def apply(op: Op, args: Sequence[Any]) -> Any:
-    """Run an op on tensors and record it, or on plain arrays (inside rules) and record nothing."""
+    """Run an op on tensors and record it, or on plain arrays (inside rules) and record nothing.
+
+    This is `apply_any`, written in one piece for the usual case: an op of one result is called on
+    tensors and numbers. Each function call that is saved here is a twentieth of a small op's time.
+    """
+    if op.several or anomaly.watched:
+        return apply_any(op, args)
+    arrays, mask, found = [*args], 0, False
     try:
-        arrays, mask, found = (gather_many if op.variadic else gather)(op, args)
+        for i, bit in op.bits:
+            arg = args[i]
+            kind = type(arg)
+            if kind is Tensor:
+                found = True
+                arrays[i] = arg._data
+                if arg._base is not None:
+                    refresh(arg)
+                if arg._node is not None:
+                    mask |= bit
+            elif isinstance(arg, Tensor):  # parameters: the same again, as Python looks attributes
+                found = True               # up faster where they are all of one class
+                arrays[i] = arg._data
+                if arg._base is not None:
+                    refresh(arg)
+                if arg._node is not None:
+                    mask |= bit
+            elif kind not in NUMBERS:
+                return apply_any(op, args)
     except Intercepted:
         return intercept(op, args)
-    except Overridden:
-        return op.offer(args)
-    if not found and not state.arrays:
-        raise op.refuse(at := [*op.inputs, 0][0], args[at])
-    y, aux = run_forward(op, arrays)
-    if anomaly.on:
-        anomaly.after_forward(op, arrays, y)
     if not found:
-        return (y, *aux[: len(op.also)]) if op.also else y
-    node = record(op, mask, args, arrays, y, aux) if mask and state.grad else None
-    if op.many:
-        return [result(op, args, array, node and Pick(node, k)) for k, array in enumerate(y)]
-    out = result(op, args, y, node)
-    if node is not None and node.plan.y is not None:
-        storage = storage_of(out)
-        node.versions.append(("y", storage, storage.count))
-    if op.also:
-        more = [result(op, args, np.asarray(a), None) for a in aux[: len(op.also)]]
-        note_saved(node, op.also, more)
-        return (out, *more)
-    return out
-
-
-def result(op: Op, args: Sequence[Any], array: ndarray, node: Node | None) -> Any:
-    """Wrap one result array in a tensor."""
+        return apply_any(op, args)
+    aux: Sequence[Any] = ()
+    try:
+        if op.view:  # it only arranges memory: nothing that NumPy could warn of
+            y = op.forward(*arrays)
+        else:
+            loud = None
+            try:
+                loud = hush()
+                y = op.forward(*arrays)
+            finally:
+                (unhush if loud else recover)(loud)
+            if op.aux:
+                y, *aux = y
+    except Exception as error:
+        raise op.failure(error, arrays)  # noqa: B904 - what NumPy said stays visible below
+    if type(y) is not ndarray:
+        y = np.asarray(y)
     out = new(Tensor)
-    out._data = array
+    out._data = y
     if op.view:
         Tensor._mark_view(out, op, args)
-    if node is None:
-        if state.inference and not op.view:
-            out._storage = InferenceStorage()
-    elif array.dtype.kind == "f":
-        out._node = node
+    if mask and state.grad:
+        if y.dtype.kind == "f":
+            out._node = node = record(op, mask, args, arrays, y, aux)
+            if node.plan.y is not None:
+                storage = out._storage = Storage()
+                node.versions.append(("y", storage, 0))
+    elif state.inference and not op.view:
+        out._storage = InferenceStorage()
     return out
 
 
 def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
            aux: Sequence[Any]) -> Node:
     """Put the op on the tape: keep what its rules name, and tie it to its inputs' nodes."""
-    plan = op.plans.get(mask) or op.plan(mask)
+    try:
+        plan = op.plans[mask]
+    except KeyError:
+        plan = op.plan(mask)
     node = new(Node)
     node.op, node.plan = op, plan
     node.hooks = node.meta = node.retain = None
@@ -233,13 +212,14 @@ class Node(GradFn):
             if storage.count != count:
                 raise changed_in_place(self, name, storage, count)
         if create:
-            if op.backward is not None:
+            if op.reference is not None:
                 from .fused import through_reference  # the sibling builds on this file
 
                 return through_reference(self, g, wanted)
             saved = self.tensors()
-        if wanted is None or not plan.parts:
-            return plan.run(g, saved)
+        if wanted is None or False not in wanted or not plan.parts:
+            run = plan.run if not create else plan.by_rules
+            return run(g, saved)
         return [part(g, saved) if want else None
                 for part, want in zip(plan.parts, wanted, strict=True)]
 
@@ -305,10 +285,12 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     owned: set[Any] = set()
     found: dict[Any, Any] = {}
     ready: list[tuple[int, Any]] = []
-    previous, loud = (state.grad, state.task, state.arrays), note_outside()
+    here = vars(state)  # this thread's; `state` itself would look for the thread each time
+    previous = {"grad": here["grad"], "task": here["task"], "arrays": here["arrays"]}
+    loud = note_outside()
     try:
-        state.grad, state.task = create is True, (next(numbers), (roots, needed), targets is None)
-        state.arrays += 1
+        here["grad"], here["arrays"] = create is True, here["arrays"] + 1
+        here["task"] = (next(numbers), (roots, needed), targets is None)
         hush()
         for node, g in roots:
             if node in grads:
@@ -343,13 +325,16 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
                 d = outcome[k]
                 if d is None or parent is None or (wanted is not None and not wanted[k]):
                     continue
-                if d.dtype is not parent.dtype or d.shape != parent.shape:
-                    d = settle(d, parent, create)
                 leaf = type(parent) is Leaf
-                if leaf and direct and parent.hooks is parent.post_hooks is None:
-                    outcome[k] = None  # the leaf may take over what nobody else holds
-                    parent.accumulate(d, create)
-                    continue
+                if leaf:  # the same twice: Python is faster where all is of one class
+                    if d.dtype is not parent.dtype or d.shape != parent.shape:
+                        d = settle(d, parent, create)
+                    if direct and parent.hooks is parent.post_hooks is None:
+                        outcome[k] = None  # the leaf may take over what nobody else holds
+                        parent.accumulate(d, create)
+                        continue
+                elif d.dtype is not parent.dtype or d.shape != parent.shape:
+                    d = settle(d, parent, create)
                 before = grads.get(parent)
                 if before is None:
                     grads[parent] = d
@@ -366,8 +351,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
                     if not pending[parent]:
                         heappush(ready, (parent.key, parent))
             d = before = outcome = None
-    finally:  # plain stores and C calls: KeyboardInterrupt cannot come in between
-        state.grad, state.task, state.arrays = previous
+    finally:  # C calls: KeyboardInterrupt cannot come in between
+        here.update(previous)
         restore(loud)
     return found
 

@@ -19,15 +19,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _State(threading.local):
     """What one thread's ops look at. Class attributes are every thread's start values."""
 
-    grad = True  # record operations on the tape?
+    grad: bool  # record operations on the tape?
     inference = False  # are results inference tensors?
-    arrays = 0  # depth of engine calls that let ops work on plain ndarrays
+    arrays: int  # depth of engine calls that let ops work on plain ndarrays
     levels: tuple[Any, ...] = ()  # the vmaps that run, outermost first
     multithreading = True  # see autograd/grad_mode.py
     packers: tuple[Any, ...] = ()  # the saved tensors hooks, outermost first; see saved.py
     packers_off: str | None = None  # the error if they are disabled
-    task: Any = None  # the sweep that runs: (number, (roots, needed nodes), a whole backward?)
+    task: Any  # the sweep that runs: (number, (roots, needed nodes), a whole backward?)
     runs: tuple[Any, ...] = ()  # the differentiations of func that run, outermost first
+
+    def __init__(self) -> None:  # once a thread; the sweep reads these from the thread's dict
+        self.grad, self.task, self.arrays = True, None, 0
 
 
 state = _State()

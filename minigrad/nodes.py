@@ -12,17 +12,19 @@ import numpy as np
 
 from ._fork import accumulating
 from .modes import state
+from .node_names import shown_names
 from .versions import InferenceStorage, storage_of
 from .walk import LEAF
 
 ndarray = np.ndarray
+new = object.__new__
 Tensor: Any = None  # tensor.py sets it, here and in engine.py
 numbers = itertools.count(1)  # nodes are numbered as they are made
 
 
 def wrap(array: Any, node: Any) -> Any:
     """Return a tensor of `array` at the place `node` of the tape (None: a constant)."""
-    made = object.__new__(Tensor)
+    made = new(Tensor)
     made._data = array if type(array) is ndarray else np.asarray(array)
     made._node = node
     if state.inference:
@@ -79,15 +81,9 @@ class GradFn:
         places = {i: k for k, i in enumerate(self.plan.positions)}
         return [places.get(i) for i, bit in self.op.bits if bit]
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith(("_saved_", "_raw_saved_")):
-            from .autograd.graph import read_saved
-
-            return read_saved(self, name)
-        raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
-
     def __dir__(self) -> list[str]:
-        return sorted([*super().__dir__(), *("_saved_" + name for name in shown_names(self))])
+        own = [name for name in super().__dir__() if "_saved_" not in name]
+        return sorted([*own, *("_saved_" + name for name in shown_names(self))])
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -126,19 +122,6 @@ def _register(hooks: dict[int, Any], fn: Any) -> Any:
     from .autograd.graph import RemovableHandle
 
     return RemovableHandle(hooks, fn)
-
-
-SHOWN = {"input": "self", "y": "result"}  # the names of saved values in PyTorch
-SECOND = {"MmBackward0": "mat2", "BmmBackward0": "mat2", "MvBackward0": "vec"}
-
-
-def shown_names(node: Any) -> list[str]:
-    """Return the names that PyTorch gives to what a node saves."""
-    if not node.plan:
-        return []
-    names = [SHOWN.get(name, name) for name in node.plan.names]
-    second = SECOND.get(node.name())
-    return [second if second and name == "other" else name for name in names]
 
 
 def edge(node: Any) -> tuple[Any, int]:
@@ -209,16 +192,19 @@ class Leaf:
 
     def accumulate(self, g: Any, create: bool) -> None:
         """Add a finished gradient to `.grad`, which never shares memory with anything else."""
-        shown = (g if create else wrap(np.array(g), None)) if self.post_hooks else None
+        shown = None
+        if self.post_hooks:
+            shown = g if create else wrap(np.array(g), None)
         with accumulating:
-            if self.grad is None:
-                if not create:
-                    if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 3:
-                        g = g.copy() if type(g) is ndarray else np.array(g)  # others hold it
-                    g = wrap(g, None)
-                self.grad = g
-            elif create:
-                self.grad = self.grad + g
+            if create:
+                self.grad = g if self.grad is None else self.grad + g
+            elif self.grad is None:
+                if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 3:
+                    g = g.copy() if type(g) is ndarray else np.array(g)  # others hold it
+                self.grad = made = new(Tensor)
+                made._data = g
+                if state.inference:
+                    made._storage = InferenceStorage()
             else:
                 self.grad._data[...] += g
                 storage_of(self.grad).wrote("backward (gradient accumulation)")

@@ -134,17 +134,17 @@ class saved_tensors_hooks:
             raise RuntimeError(state.packers_off)
         token, before = object(), state.packers
         try:
-            _note(token, True)
+            note_watcher(token, True)
             self._tokens = (*self._tokens, token)
             state.packers = (*before, (self.pack_hook, self.unpack_hook))
         except BaseException:  # an interrupt: the block will not begin
-            _note(token, False)
+            note_watcher(token, False)
             raise
 
     def __exit__(self, *exc: object) -> None:
         state.packers = state.packers[:-1]
         token, self._tokens = self._tokens[-1], self._tokens[:-1]
-        _note(token, False)
+        note_watcher(token, False)
 
 
 def call_with_hooks(pack: Callable[[Any], Any], unpack: Callable[[Any], Any],
@@ -152,20 +152,20 @@ def call_with_hooks(pack: Callable[[Any], Any], unpack: Callable[[Any], Any],
     """Call a function inside `saved_tensors_hooks`, which no interrupt can leave switched."""
     token, before = object(), state.packers
     try:
-        _note(token, True)
+        note_watcher(token, True)
         state.packers = (*before, (pack, unpack))
         return function(*args, **given)
     finally:
         state.packers = before
         try:
-            _note(token, False)
+            note_watcher(token, False)
         except BaseException:
-            _note(token, False)
+            note_watcher(token, False)
             raise
 
 
-def _note(token: object, active: bool) -> None:
-    """Tell the engine whether any thread has hooks; doing it again changes nothing."""
+def note_watcher(token: object, active: bool) -> None:
+    """Tell the engine whether somebody wants to see what it does; again changes nothing."""
     with _lock:
         (anomaly.hooks.add if active else anomaly.hooks.discard)(token)
         anomaly.watched = anomaly.on or bool(anomaly.hooks)

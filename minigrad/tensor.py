@@ -54,6 +54,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
     _frozen: str | None = None  # and why it must not be written in place
     _reshapes: tuple[tuple[int, Any], ...] = ()  # of a base: how to undo t_(), squeeze_(), ...
     _grad: Tensor | None = None
+    _grad_dtype: Any = ...  # of a leaf: what `.grad` must be; None: anything; ...: as the tensor
 
     __array_priority__ = 1000  # ndarray * Tensor comes to Tensor.__rmul__
 
@@ -154,7 +155,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
                 raise RuntimeError("only Tensors of floating point dtype can require gradients, "
                                    f"not {self.dtype}; convert with .float() first")
             self._node = Leaf(self)
-            self._node.dtype = vars(self).get("_grad_dtype") or self._data.dtype
+            self._node.dtype = self._kind_of_grad() or self._data.dtype
         elif not requires_grad and self._node is not None:
             self._grad, self._node = self.grad, None
         return self
@@ -196,8 +197,7 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
             if value._data.shape != self._data.shape:
                 raise RuntimeError(f"assigned grad has data of a different size: "
                                    f"{list(value.shape)} for a tensor of {list(self.shape)}")
-            if value._data.dtype != (vars(self).get("_grad_dtype", self._data.dtype)
-                                     or value._data.dtype):
+            if value._data.dtype != (self._kind_of_grad() or value._data.dtype):
                 raise RuntimeError(f"assigned grad has data of a different type: {value.dtype} "
                                    f"for a tensor of {self.dtype}")
         node = self._node

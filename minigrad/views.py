@@ -9,6 +9,7 @@ next use, because `Storage.rebased` has moved on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from . import engine
 from ._quiet import quietly
 from .anomaly import anomaly, user_line
-from .engine import Leaf, Node, Op, apply, gather, op, record, run_forward
+from .calls import gather, run_forward
+from .engine import Leaf, Node, Op, apply, op, record
 from .modes import state
 from .versions import InferenceStorage, Intercepted, overlapping, storage_of
 
@@ -27,17 +29,26 @@ intercept_inplace: Any = None  # in-place ops on batched tensors; func/_vmap.py 
 def mark_view(out: Any, made_by: Op, args: Sequence[Any]) -> None:
     """Note that `out` is a view of the first argument: shared memory and version counter."""
     source = args[0]
-    storage = out._storage = storage_of(source)
-    out._base = source if source._base is None else source._base
-    out._chain = (*source._chain, (made_by, tuple(args[1:])))
-    out._rebased = storage.rebased
+    step = (made_by, tuple(args[1:]))
+    storage = out._storage = source._storage or storage_of(source)
+    if source._base is None:
+        out._base, out._chain = source, (step,)
+    else:
+        out._base, out._chain = source._base, (*source._chain, step)
+    if storage.rebased:
+        out._rebased = storage.rebased
     if made_by.many:
-        out._frozen = (f"it is one output of {made_by.name}, which returns several views; writing "
-                       f"into one of them is not supported")
+        out._frozen = _one_of_several(made_by.name)
     elif not state.grad:
         out._frozen = "it is a view that was made in no_grad mode"
-    else:
+    elif source._frozen is not None:
         out._frozen = source._frozen
+
+
+@lru_cache(maxsize=64)
+def _one_of_several(name: str) -> str:
+    return (f"it is one output of {name}, which returns several views; writing into one of them is "
+            f"not supported")
 
 
 def refresh(view: Any) -> None:

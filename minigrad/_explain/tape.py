@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import engine
+from ..calls import run_forward
 from ..declare import REQUIRED
 from ..engine import Leaf, Pick, settle, sweep
 from ..modes import state
@@ -103,7 +104,7 @@ class Tape:
         if "generator" in node.op.names:
             return
         try:
-            y, _ = engine.run_forward(node.op, arguments)
+            y, _ = run_forward(node.op, arguments)
         except (ValueError, TypeError, IndexError):  # what it needs is not on the tape
             return
         if getattr(y, "shape", None) == node.shape:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _check, _dtype, engine
 from ..engine import op
 from ._operands import with_out
-from .shape import atleast_1d, atleast_2d, atleast_3d, reshape
+from .shape import reshape, unsqueeze
 from .slicing import FULL, select_index
 
 ndarray = np.ndarray
@@ -113,6 +113,40 @@ def stack(tensors: Any, dim: int = 0) -> Any:
                                f"along an existing dimension")
     index = (FULL,) * at + (None,)
     return _joined([a[index] for a in _same_dtype(tensors)], at)
+
+
+@_check.takes()
+def atleast_1d(*tensors: Any) -> Any:
+    """Return the tensors with at least one dimension."""
+    return _with_each(tensors, lambda x: x if x.ndim else reshape(x, (1,)))
+
+
+@_check.takes()
+def atleast_2d(*tensors: Any) -> Any:
+    """Return the tensors with at least two dimensions; a vector becomes one row."""
+    return _with_each(tensors, lambda x: x if x.ndim > 1 else
+                      unsqueeze(x, 0) if x.ndim else reshape(x, (1, 1)))
+
+
+@_check.takes()
+def atleast_3d(*tensors: Any) -> Any:
+    """Return the tensors with at least three dimensions: (n,) as (1, n, 1), (n, m) as (n, m, 1)."""
+    def grown(x: Any) -> Any:
+        if x.ndim == 2:
+            return unsqueeze(x, -1)
+        if x.ndim == 1:
+            return unsqueeze(unsqueeze(x, 0), -1)
+        return x if x.ndim else reshape(x, (1, 1, 1))
+
+    return _with_each(tensors, grown)
+
+
+def _with_each(tensors: tuple[Any, ...], function: Any) -> Any:
+    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
+        return function(tensors[0])
+    if len(tensors) == 1:
+        tensors = tuple(tensors[0])
+    return tuple(function(x) for x in tensors)
 
 
 def _listed(tensors: Any, name: str) -> list[Any]:

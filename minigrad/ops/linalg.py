@@ -10,6 +10,7 @@ import numpy as np
 from .. import _check, _dtype
 from ..engine import apply, op
 from ..kernels._product import many_products, matrix_product, two_products
+from ..kernels._threads import one_blas_thread
 from ..kernels.softmax import ones
 from .shape import reshape, transpose
 
@@ -191,13 +192,6 @@ def vdot(input: Any, other: Any) -> Any:
 
 
 # --------------------------------------------------------------------------------------- linear
-def _bias_sum(g: Any) -> Any:
-    """Sum the gradient over the rows; a product with ones is faster than NumPy's reduction."""
-    if type(g) is ndarray and g.ndim == 2 and g.itemsize > 2:
-        return ones(len(g), g.dtype).dot(g)
-    return _bias_sum(_matrix(g)) if _plain(g) else g
-
-
 def _linear_name(y_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> str:
     rank = len(y_shape)
     if bias_shape:
@@ -227,25 +221,15 @@ def _matrix(x: ndarray) -> ndarray:
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
-# Small matrices come first in each rule: every further question takes a tenth of their time.
 def _linear_input(g: Any, weight: Any) -> Any:
-    if type(g) is ndarray and g.ndim == 2 and g.size <= FEW >= weight.size and g.itemsize > 2:
-        return g.dot(weight)
-    if _plain(g):
-        dx = matrix_product(_matrix(g), weight)
-        return dx if g.ndim == 2 else dx.reshape(*g.shape[:-1], weight.shape[1])
     return _times(g, weight)
 
 
 def _linear_weight(g: Any, input: Any) -> Any:
-    if type(g) is ndarray and g.ndim == 2 and g.size <= FEW >= input.size and g.itemsize > 2:
-        return g.T.dot(input)
-    if _plain(g) and _plain(input):
-        return matrix_product(_matrix(g).T, _matrix(input))
     return _times(_mT(_rows(g)), _rows(input)) if input.ndim > 1 else _column(g) * input
 
 
-@op(input=_linear_input, weight=_linear_weight, bias=lambda g: _bias_sum(g), shown=_linear_name,
+@op(input=_linear_input, weight=_linear_weight, bias=lambda g: g, shown=_linear_name,
     explain=_linear_error)
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
@@ -263,12 +247,38 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     return y if y.ndim == input.ndim else y.reshape(*input.shape[:-1], len(weight))
 
 
-@_linear.op.together
-def _(g: Any, weight: Any, input: Any) -> tuple[Any, Any]:
-    if type(g) is ndarray and g.size > FEW and _plain(g):
-        dx, dw = two_products(_matrix(g), weight, _matrix(g).T, _matrix(input))
-        return dx if g.ndim == 2 else dx.reshape(input.shape), dw
-    return _linear_input(g, weight), _linear_weight(g, input)
+@_linear.fused  # type: ignore[attr-defined]
+def _linear_backward(g: Any, input: Any, weight: Any, needs: Any) -> Any:
+    """Return all gradients: what the rules say, with the questions that they share asked once."""
+    first, second, third = needs
+    if g.itemsize < 4 or g.ndim < 2 or not g.size:
+        return (_linear_input(g, weight) if first else None,
+                _linear_weight(g, input) if second else None, g)
+    rows: Any = g
+    x: Any = input  # None if `second` is False, as weight is if `first` is
+    if g.ndim > 2:
+        rows = g.reshape(-1, g.shape[-1])
+        x = input.reshape(len(rows), input.shape[-1]) if second else None
+    n, outputs = rows.shape
+    inputs = weight.shape[1] if first else x.shape[1] if second else 0
+    small = n * outputs <= FEW >= n * inputs and inputs * outputs <= FEW
+    dx: Any = None
+    dw = db = None
+    if small:  # at most FEW ** 1.5 multiplications
+        dx = rows.dot(weight) if first else None
+        dw = rows.T.dot(x) if second else None
+    elif first and second:
+        dx, dw = two_products(rows, weight, rows.T, x)
+    elif first:
+        dx = matrix_product(rows, weight)
+    elif second:
+        dw = matrix_product(rows.T, x)
+    if first and g.ndim > 2:
+        dx = dx.reshape(*g.shape[:-1], inputs)
+    if third:
+        one = ones(n, g.dtype)  # a product with ones is faster than NumPy's sum
+        db = one.dot(rows) if small else one_blas_thread(one.dot, rows)
+    return dx, dw, db
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

@@ -42,7 +42,7 @@ def _relu_in_place(input: ndarray) -> None:
         input[...] = relu.op.forward(input)  # type: ignore[attr-defined]
 
 
-@op(input=lambda g, y: _stopped(g, y), mutate=_relu_in_place)
+@op(input=_stopped, mutate=_relu_in_place)
 def relu(input: Any) -> Any:
     """Return max(input, 0), elementwise; nan stays nan and the slope at 0 is 0.
 

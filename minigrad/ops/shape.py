@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .. import _check
 from .._device import contiguous_format, preserve_format
 from .._dtype import Size
-from ..engine import op
+from ..engine import apply, op
 from ..kernels.layout import has_format
 from ..modes import state
 
@@ -43,12 +44,23 @@ def infer(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
 
 
-@op(input=lambda g, input_shape: reshape(g, input_shape), view=True)
+def _back(g: Any, input_shape: tuple[int, ...]) -> Any:
+    return g.reshape(input_shape)  # both arrays and tensors have this method
+
+
+@op(input=_back, view=True)
 def view(input: Any, shape: tuple[int, ...]) -> Any:
     """Return the same memory under another shape; RuntimeError if its strides do not allow it."""
-    shape = infer(shape, input.size)
     if input.flags.c_contiguous:
-        return input.reshape(shape)
+        try:
+            y = input.reshape(shape)
+        except (ValueError, TypeError):
+            infer(_check.sizes(shape), input.size)  # says what is wrong
+            raise
+        if y.shape != shape:  # a size of -1, or what NumPy takes for one
+            infer(shape, input.size)
+        return y
+    shape = infer(_check.sizes(shape), input.size)
     try:
         return np.reshape(input, shape, copy=False)
     except ValueError:
@@ -58,11 +70,12 @@ def view(input: Any, shape: tuple[int, ...]) -> Any:
             f"needs a copy. Use .reshape(...) instead.") from None
 
 
-_reshape_alias = op(input=lambda g, input_shape: reshape(g, input_shape), view=True,
+VIEW = view.op  # type: ignore[attr-defined]
+_reshape_alias = op(input=_back, view=True,
                     shown="ReshapeAliasBackward0")(view.op.forward)  # type: ignore[attr-defined]
 
 
-@op(input=lambda g, input_shape: reshape(g, input_shape))
+@op(input=_back)
 def unsafe_view(input: Any, shape: tuple[int, ...]) -> Any:
     """Return a row-major copy under another shape."""
     return np.array(input, order="C").reshape(infer(shape, input.size))
@@ -84,9 +97,13 @@ def reshape(input: Any, shape: Any) -> Any:
     if not isinstance(shape, (tuple, list)):
         raise TypeError(f"reshape(): argument 'shape' (position 2) must be tuple of ints, not "
                         f"{type(shape).__name__}")
-    shape = _check.sizes(tuple(shape))
+    return reshape_to(input, array, _check.sizes(shape))
+
+
+def reshape_to(input: Any, array: ndarray, shape: tuple[int, ...]) -> Any:
+    """Return `reshape(input, shape)` of a tensor whose array this is, for sizes that are ints."""
     if array.flags.c_contiguous:
-        return view(input, shape)
+        return apply(VIEW, (input, shape))
     shape = infer(shape, array.size)
     try:
         np.reshape(array, shape, copy=False)
@@ -168,7 +185,7 @@ def contiguous(input: Any, *, memory_format: Any = None) -> Any:
 
 
 # -------------------------------------------------------------------------- dimensions of size one
-@op(input=lambda g, input_shape: reshape(g, input_shape), view=True,
+@op(input=_back, view=True,
     shown=lambda dim: f"SqueezeBackward{0 if dim is None else 1 if type(dim) is int else 2}")
 def squeeze(input: Any, dim: Any = None) -> Any:
     """Remove the dimensions of size 1, or those among `dim` (an int or a tuple) of size 1.
@@ -200,41 +217,8 @@ def unsqueeze(input: Any, dim: int) -> Any:
     return input[(slice(None),) * at + (None,)]
 
 
-@_check.takes()
-def atleast_1d(*tensors: Any) -> Any:
-    """Return the tensors with at least one dimension."""
-    return _each(tensors, lambda x: x if x.ndim else reshape(x, (1,)))
-
-
-@_check.takes()
-def atleast_2d(*tensors: Any) -> Any:
-    """Return the tensors with at least two dimensions; a vector becomes one row."""
-    return _each(tensors, lambda x: x if x.ndim > 1 else
-                 unsqueeze(x, 0) if x.ndim else reshape(x, (1, 1)))
-
-
-@_check.takes()
-def atleast_3d(*tensors: Any) -> Any:
-    """Return the tensors with at least three dimensions: (n,) as (1, n, 1), (n, m) as (n, m, 1)."""
-    def grown(x: Any) -> Any:
-        if x.ndim == 2:
-            return unsqueeze(x, -1)
-        if x.ndim == 1:
-            return unsqueeze(unsqueeze(x, 0), -1)
-        return x if x.ndim else reshape(x, (1, 1, 1))
-
-    return _each(tensors, grown)
-
-
-def _each(tensors: tuple[Any, ...], function: Any) -> Any:
-    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
-        return function(tensors[0])
-    if len(tensors) == 1:
-        tensors = tuple(tensors[0])
-    return tuple(function(x) for x in tensors)
-
-
 # ---------------------------------------------------------------------------- order of dimensions
+@lru_cache(maxsize=256)
 def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
     n = len(dims)
     back = [0] * n
@@ -243,7 +227,12 @@ def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(back)
 
 
-@op(input=lambda g, dims: permute(g, _inverse(dims)), view=True)
+def _permuted_back(g: Any, dims: Any) -> Any:
+    back = _inverse(tuple(dims))
+    return g.transpose(back) if type(g) is ndarray else permute(g, back)
+
+
+@op(input=_permuted_back, view=True)
 def permute(input: Any, dims: tuple[int, ...]) -> Any:
     """Return a view with the dimensions in the order `dims`.
 
@@ -255,10 +244,13 @@ def permute(input: Any, dims: tuple[int, ...]) -> Any:
         raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does "
                            f"not match the length of the desired ordering of dimensions i.e. "
                            f"input.dim() = {input.ndim} is not equal to len(dims) = {len(dims)}")
-    return input.transpose(_check.dims(dims, input.ndim, "dims"))
+    try:
+        return input.transpose(dims)
+    except (ValueError, TypeError):  # dimensions that are there not once, or out of range
+        return input.transpose(_check.dims(dims, input.ndim, "dims"))
 
 
-@op(input=lambda g, dim0, dim1: transpose(g, dim0, dim1), view=True)
+@op(input=lambda g, dim0, dim1: g.swapaxes(dim0, dim1) if g.ndim else g, view=True)
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """Return a view with two dimensions swapped.
 
@@ -266,8 +258,14 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     >>> torch.transpose(torch.zeros(2, 3), 0, 1).shape
     torch.Size([3, 2])
     """
-    dim0, dim1 = _check.dim(dim0, input.ndim, "dim0"), _check.dim(dim1, input.ndim, "dim1")
-    return input.swapaxes(dim0, dim1) if input.ndim else input[...]
+    try:
+        return input.swapaxes(dim0, dim1)
+    except (ValueError, TypeError):  # a number, or dimensions that it does not have
+        _check.dim(dim0, input.ndim, "dim0")
+        _check.dim(dim1, input.ndim, "dim1")
+        if input.ndim:
+            raise
+        return input[...]
 
 
 @op(input=lambda g: t(g), view=True, shown="TBackward0")

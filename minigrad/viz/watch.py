@@ -1,7 +1,8 @@
 """Watching one run: every op that is called, on the tape or not, with its inputs and results.
 
-While the block runs, five functions that the engine calls by name are replaced by ones that look
-at what passes (in this thread only), so that a run that nobody watches pays nothing.
+While the block runs, the engine takes its calls step by step, and five of the functions that it
+calls are replaced by ones that look at what passes (in this thread only). So a run that nobody
+watches pays nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from .. import engine
 from ..autograd.function import Function
 from ..modes import state
+from ..saved import note_watcher
 from ..storage import owner
 from .flops import flops_of
 from .parts import Stats
@@ -308,11 +310,11 @@ class _Custom:
 @contextlib.contextmanager
 def watching(watcher: Watcher) -> Iterator[None]:
     """Tell the watcher of every op of this thread until the end of the block."""
-    thread = threading.get_ident()
-    real = {name: getattr(engine, name, None) for name in PATCHED}
-    from .. import views
+    from .. import calls, views
 
-    real["wrote"] = views.wrote
+    thread, token = threading.get_ident(), object()
+    real = {name: getattr(module, name) for name, module in zip(PATCHED, (
+        calls, calls, calls, engine, views), strict=True)}
 
     def here() -> bool:
         return threading.get_ident() == thread
@@ -321,7 +323,7 @@ def watching(watcher: Watcher) -> Iterator[None]:
         original = real[name]
 
         def gather(op: Any, args: Any) -> Any:
-            result = original(op, args)  # type: ignore[misc]
+            result = original(op, args)
             if here():
                 watcher.gathered(op, args, result[2])
             return result
@@ -340,7 +342,7 @@ def watching(watcher: Watcher) -> Iterator[None]:
         return node
 
     def wrote(x: Any, by: str) -> None:
-        real["wrote"](x, by)  # type: ignore[misc]
+        real["wrote"](x, by)
         if here():
             watcher.wrote(x, by)
 
@@ -359,8 +361,10 @@ def watching(watcher: Watcher) -> Iterator[None]:
         setattr(module, name, made[name])
     Function.apply = classmethod(apply)  # type: ignore[method-assign, assignment]
     try:
+        note_watcher(token, True)
         yield
     finally:
+        note_watcher(token, False)
         for module, name in places:
             setattr(module, name, real[name])
         Function.apply = plain  # type: ignore[method-assign]
