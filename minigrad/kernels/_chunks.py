@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from minigrad.kernels._product import ALONE, LEAD
+from minigrad.kernels._product import ALONE
 from minigrad.kernels._threads import one_blas_thread, run
 from minigrad.kernels.lowering import Lowering
 
-CHUNK_BYTES = 1 << 21  # of columns
+CHUNK_BYTES = 1 << 21  # of columns; twice as many for threads, which meet between any two calls
 PIECE = 11_000_000  # multiplications (0.22 ms) below which a second thread does not pay
 COPY = 8  # multiplications in the time of copying one number into the columns
 
@@ -32,24 +32,28 @@ class Chunk(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def cut(plan: Lowering, images: int, rows: int, filters: int, itemsize: int) -> list[Chunk]:
-    """Cut a convolution of some images; its columns have that many rows in all groups."""
+def cut(
+    plan: Lowering, images: int, rows: int, filters: int, itemsize: int, whole: bool = False
+) -> list[Chunk]:
+    """Cut a convolution of some images; its columns have that many rows in all groups.
+
+    `whole`: no image is cut into bands of lines.
+    """
     size = rows * plan.positions * itemsize  # of an image
     threads = images * rows * plan.positions * (filters + COPY) >= PIECE
     lines = plan.out[0]
-    bands = max(1, min(lines, size // CHUNK_BYTES))
-    if threads and images * bands < 6 and images * bands % 2:
+    most = CHUNK_BYTES * (1 + threads)
+    bands = 1 if whole else max(1, min(lines, size // most))
+    if threads and not whole and images * bands < 6 and images * bands % 2:
         bands = min(lines, bands + 1 if images % 2 else bands)
     if bands > 1:
         count = images
     else:
-        count = -(-images // max(1, CHUNK_BYTES // max(size, 1)))
-        if threads:
-            count = min(images, count + count % 2)
-    lead = 0.0  # images that the caller's thread computes while a worker wakes up
-    if threads and count < images:
-        lead = min(1.0, LEAD / (rows * plan.positions * (filters + COPY)))
-    starts = [0, *(round(lead + i * (images - lead) / count) for i in range(1, count)), images]
+        count = -(-images // max(1, most // max(size, 1)))
+        if threads:  # as much for each of 2, 4 or 8
+            count = min(images, next((n for n in (2, 4, 8) if n >= count), -(-count // 8) * 8))
+    less, more = divmod(images, count) if count else (0, 0)
+    starts = [0, *accumulate([less + 1] * more + [less] * (count - more))]
     tops = [i * lines // bands for i in range(bands + 1)]
     return [
         Chunk(a, b, top, bottom, plan.band(top, bottom))

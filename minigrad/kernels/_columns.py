@@ -3,7 +3,7 @@
 The zeros around the images in a source are written once, so a source belongs to one geometry. Each
 thread keeps the sources it used last, up to KEEP bytes, with all the views that the copies go
 through: making them takes longer than copying a small image. The columns are written whole each
-time, so all geometries share one piece of memory for them.
+time, so all geometries share one piece of memory for them (or two, for two at a time).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class _Kept(threading.local):
 
     def __init__(self) -> None:
         self.clear()
-        self.memory = aligned(0)
+        self.memory = {False: aligned(0), True: aligned(0)}
 
     def clear(self) -> None:
         self.found: OrderedDict[Any, Columns] = OrderedDict()
@@ -144,18 +144,18 @@ class _Kept(threading.local):
 
     def make(self, key: Any) -> Columns:
         """Make columns and keep them, instead of the oldest ones if there is no room."""
-        plan, sizes, wide, ones, _, dtype = key
+        plan, sizes, wide, ones, _, second, dtype = key
         size = prod(column_shape(plan, sizes, wide, ones)) * dtype.itemsize
         source = 0 if plan.patches else plan.parts * prod(sizes) * plan.length * dtype.itemsize
         if size > LARGEST or source > KEEP:
             return Columns(plan, sizes, wide, ones, aligned(size), dtype)
-        if size > len(self.memory):
+        if size > len(self.memory[second]):
             self.clear()
-            self.memory = aligned(size)
+            self.memory[second] = aligned(size)
         while self.bytes + source > KEEP:
             _, old = self.found.popitem(last=False)
             self.bytes -= old.source.nbytes
-        made = self.found[key] = Columns(plan, sizes, wide, ones, self.memory, dtype)
+        made = self.found[key] = Columns(plan, sizes, wide, ones, self.memory[second], dtype)
         self.bytes += source
         return made
 
@@ -164,15 +164,18 @@ _kept = _Kept()
 
 
 def lower(
-    plan: Lowering, x: np.ndarray, wide: bool = False, ones: bool = False
+    plan: Lowering, x: np.ndarray, wide: bool = False, ones: bool = False, second: bool = False
 ) -> np.ndarray:
-    """Return the columns of images x (n, G, C, *spatial); see `Columns` for their layouts."""
-    return _find(plan, x.shape[:3], wide, ones, False, x.dtype).lower(x)
+    """Return the columns of images x (n, G, C, *spatial); see `Columns` for their layouts.
+
+    `second`: in another memory, so that they leave other columns of this thread valid.
+    """
+    return _find(plan, x.shape[:3], wide, ones, False, second, x.dtype).lower(x)
 
 
 def foldable(plan: Lowering, sizes: Ints, wide: bool, dtype: np.dtype) -> Columns:
     """Return columns to write and to `fold`; their source is not zero around the images."""
-    return _find(plan, sizes, wide, False, True, dtype)
+    return _find(plan, sizes, wide, False, True, False, dtype)
 
 
 def _find(*key: Any) -> Columns:

@@ -40,9 +40,9 @@ def _beside(y: np.ndarray) -> np.ndarray:
     return scratch("side", (1, groups, rows, n * size), y.dtype)
 
 
-def _as(matrices: np.ndarray, like: np.ndarray) -> np.ndarray:
+def _as(matrices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return the view (n, G, K, positions) of wide matrices."""
-    n, groups, rows, size = like.shape
+    n, groups, rows, size = shape
     return matrices.reshape(groups, rows, n, size).transpose(2, 0, 1, 3)
 
 
@@ -58,7 +58,7 @@ def _columns(
         return x
     n, groups, channels, size = x.shape
     side = scratch("columns", (1, groups, channels, n * size), x.dtype)
-    _as(side, x)[...] = x
+    _as(side, x.shape)[...] = x
     return side
 
 
@@ -69,7 +69,7 @@ def _multiply_into(w: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
         return
     side = _beside(out)
     multiply(w, columns, side)
-    out[...] = _as(side, out)
+    out[...] = _as(side, out.shape)
 
 
 def _times(columns: np.ndarray, g: np.ndarray, total: np.ndarray, first: bool) -> None:
@@ -77,7 +77,7 @@ def _times(columns: np.ndarray, g: np.ndarray, total: np.ndarray, first: bool) -
     """
     if len(columns) != len(g):
         side = _beside(g)
-        _as(side, g)[...] = g
+        _as(side, g.shape)[...] = g
         g = side
     if first and len(g) == 1:
         multiply(g[0], columns[0].swapaxes(1, 2), total)
@@ -202,7 +202,7 @@ def scatter(plan: Lowering, g: np.ndarray, w: np.ndarray, dx: np.ndarray) -> Non
         part = g[first:last].reshape(last - first, groups, filters, -1)
         if wide:
             side = _beside(part)
-            _as(side, part)[...] = part
+            _as(side, part.shape)[...] = part
             part = side
         columns = foldable(plan, (last - first, groups, dx.shape[2]), wide, g.dtype)
         multiply(w, part, columns.matrices)

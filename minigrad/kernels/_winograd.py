@@ -26,6 +26,7 @@ from minigrad.kernels.lowering import Ints, inside
 
 CHANNELS = 64  # below, the transforms cost more than the multiplications they save
 SMALLEST = 12  # result; below, too much is carried along
+SPAN = 1536  # channels times size of the result: with the fewest channels, 24 lines
 CHUNK_BYTES = 1 << 21  # of the transformed images of a chunk
 _PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))  # of row and column
 _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
@@ -39,6 +40,7 @@ def applies(x: np.ndarray, w: np.ndarray, strides: Ints, groups: int, out: Ints)
         and groups == 1
         and min(w.shape[:2]) >= CHANNELS
         and min(out) >= SMALLEST
+        and min(w.shape[:2]) * min(out) >= SPAN
         and len(x) > 1  # a single image is cut into bands instead, for two threads
         and x.dtype.kind == "f"
     )

@@ -17,8 +17,8 @@ How each is computed is chosen by shapes alone, and the constants named can be s
   one such convolution for each phase of x, or one product where no taps overlap (`patches`).
   Where x has few channels or many positions, the columns of dx are computed instead, and added up
   tap by tap (`scatter`); ADD weighs the additions.
-* With stride 1 the input gradient and the weight gradient share the columns of g (`both`), if there
-  are at most SHARED times as many positions in x as in g.
+* With stride 1 the input gradient and the weight gradient may share the columns of g (`both`), or
+  those that move in the inner axes only (`_folded`); the way with the lowest estimate is taken.
 * Winograd's algorithm (`_winograd`) for 3x3 kernels from CHANNELS channels on.
 
 Arrays are NumPy's, of any strides; results are C-contiguous. float16 is computed in float32 and
@@ -27,14 +27,17 @@ rounded once. Options are tuples with one int per spatial axis; padding is with 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from minigrad.kernels import _correlate, _winograd
+from minigrad.kernels import _correlate, _folded, _winograd
 from minigrad.kernels._chunks import COPY
+from minigrad.kernels._product import cuttable
 from minigrad.kernels._single_conv import ForwardSingle, WeightSingle
 from minigrad.kernels._small_conv import VECTOR, Back, Fold, Forward, Weight, channel_sums, find
 from minigrad.kernels._threads import one_blas_thread
@@ -42,8 +45,8 @@ from minigrad.kernels.lowering import Ints, Lowering, lowering, output_size
 
 __all__ = ["conv", "conv_backward", "conv_bias", "conv_input", "conv_weight", "output_size"]
 
-SHARED = 1.3
-ADD = 24  # multiplications in the time of adding one number of the columns to dx
+SHARED, FOLDED = 1.0, 1.1  # weights of these ways' estimated times; folded makes more calls
+ADD = 60  # multiplications in the time of adding one number of the columns to dx
 # the ways to compute what is not large, the first that fits is taken
 FORWARD, WEIGHT = (Forward, ForwardSingle), (Weight, WeightSingle)
 INPUT, BOTH = (Back, Fold), (Back,)
@@ -280,6 +283,7 @@ def _weight(
         return np.zeros(shape, result), conv_bias(g) if with_bias else None
     plan = lowering(x.shape[2:], kernel, stride, padding, dilation, g.shape[2:])
     ones = with_bias and not plan.identity and not plan.patches
+    ones = ones and cuttable(channels * plan.taps + 1)
     dw = _correlate.contract(plan, _flat(g, groups, dtype), _split(x, groups, dtype), ones)
     db = conv_bias(g) if with_bias and not ones else None
     if ones:
@@ -310,19 +314,48 @@ def conv_backward(
         small = find(BOTH, x.shape, w.shape, *options, g.dtype)
         if small is not None:
             return small(g, x if wants_w else None, w, wants_b)
-    if wants_x and wants_w and _shares(g, x, w, stride):
-        return *_both(g, x, w, padding, dilation, groups), conv_bias(g) if wants_b else None
+    if wants_x and wants_w and max(stride) == 1:
+        way = _way(x.shape, w.shape, g.shape[2:], groups)
+        if way is not None:
+            return *way(g, x, w, padding, dilation, groups), conv_bias(g) if wants_b else None
     dx = conv_input(g, w, x.shape[2:], *options) if wants_x else None
     if not wants_w:
         return dx, None, conv_bias(g) if wants_b else None
     return dx, *_weight(g, x, w.shape[2:], *options, wants_b)
 
 
-def _shares(g: np.ndarray, x: np.ndarray, w: np.ndarray, stride: Ints) -> bool:
-    """Tell whether the columns of g shall serve both gradients."""
-    if max(stride) > 1 or not g.size or not w.size or not x.size:
-        return False
-    return prod(x.shape[2:]) <= SHARED * prod(g.shape[2:])
+@lru_cache(maxsize=1024)
+def _way(
+    x: Ints, w: Ints, out: Ints, groups: int
+) -> Callable[..., tuple[np.ndarray, np.ndarray]] | None:
+    """Return what computes both gradients from columns of g, for stride 1; None: each by itself.
+
+    x and w are shapes. The estimates are for an image and a group, in multiplications.
+    """
+    images, spatial, channels, filters, kernel = x[0], x[2:], w[1], w[0] // groups, w[2:]
+    if 0 in (*x, *w, *out):
+        return None
+    columns = prod(spatial) * filters * prod(kernel)
+    rows = prod(out) * channels * prod(kernel)
+    apart = rows * (filters + COPY) + min(rows * (filters + ADD), columns * (channels + COPY))
+    shared = SHARED * columns * (2 * channels + COPY)
+    if images > 1 and _folded.fits(filters, kernel, out, spatial):
+        folded = FOLDED * _folded.cost(channels, filters, kernel, out, spatial)
+        if folded < min(apart, shared):
+            return _both_folded
+    return _both if shared < apart else None
+
+
+def _both_folded(
+    g: np.ndarray, x: np.ndarray, w: np.ndarray, padding: Ints, dilation: Ints, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gradients for input and weight, for stride 1."""
+    result, dtype = _compute_dtype(g, x)
+    dx = np.zeros(x.shape, dtype)
+    each = w.astype(dtype, copy=False).reshape(groups, -1, *w.shape[1:])
+    split = _split(g, groups, dtype), each, _split(x, groups, dtype), _split(dx, groups, dtype)
+    dw = _folded.both(*split, padding, dilation)
+    return dx.astype(result, copy=False), np.ascontiguousarray(dw, result).reshape(w.shape)
 
 
 def _both(

@@ -4,7 +4,15 @@ from itertools import product
 
 import numpy as np
 
-from minigrad.kernels import _chunks, _correlate, _product, _small_conv, _winograd, lowering
+from minigrad.kernels import (
+    _chunks,
+    _correlate,
+    _folded,
+    _product,
+    _small_conv,
+    _winograd,
+    lowering,
+)
 from minigrad.kernels import conv as kernels
 from minigrad.kernels.conv import conv, conv_backward, conv_input, conv_weight, output_size
 
@@ -160,6 +168,10 @@ def check(case, arrays):
 
 
 LARGE = {(_small_conv, "COLUMNS"): 0, (_small_conv, "WIDE"): 10**9}  # nothing counts as small
+SHARED = {(kernels, "SHARED"): -1, (kernels, "FOLDED"): 10**9}
+FOLDED = {(kernels, "SHARED"): 10**9, (kernels, "FOLDED"): -(10**9)}
+APART = {(kernels, "SHARED"): 10**9, (kernels, "FOLDED"): 10**9}
+WINOGRAD = {(_winograd, name): 1 for name in ("CHANNELS", "SMALLEST", "SPAN")}
 # What the choice by shape may pick for what is not small, forced for every case.
 PATHS = {
     "never-small": {},
@@ -170,22 +182,22 @@ PATHS = {
     "bands-of-a-batch": {(_chunks, "PIECE"): 1, (_chunks, "CHUNK_BYTES"): 64},
     "lines": {(lowering, "use_runs"): False},
     "lines-and-wide": {(lowering, "use_runs"): False, (_correlate, "NARROW"): 10**9},
-    "always-shared": {(kernels, "SHARED"): 10**9},
-    "shared-and-never-wide": {(kernels, "SHARED"): 10**9, (_correlate, "NARROW"): 0},
-    "scatter": {(kernels, "ADD"): -(10**9), (kernels, "SHARED"): 0},
+    "always-shared": SHARED,
+    "shared-and-never-wide": SHARED | {(_correlate, "NARROW"): 0},
+    "always-folded": FOLDED,
+    "folded-and-wide": FOLDED | {(_folded, "NARROW"): 10**9},
+    "folded-and-never-wide": FOLDED | {(_folded, "NARROW"): 0},
+    "folded-in-chunks": FOLDED | {(_chunks, "PIECE"): 1, (_chunks, "CHUNK_BYTES"): 64},
+    "scatter": APART | {(kernels, "ADD"): -(10**9)},
     "scatter-lines-and-wide": {
         (kernels, "ADD"): -(10**9),
         (lowering, "use_runs"): False,
         (_correlate, "SLIM"): 10**9,
     },
     "never-scatter": {(kernels, "ADD"): 10**9},
-    "never-shared": {(kernels, "SHARED"): 0},
-    "winograd": {(_winograd, "CHANNELS"): 1, (_winograd, "SMALLEST"): 1},
-    "winograd-one-image-a-chunk": {
-        (_winograd, "CHANNELS"): 1,
-        (_winograd, "SMALLEST"): 1,
-        (_winograd, "CHUNK_BYTES"): 1,
-    },
+    "never-shared": APART,
+    "winograd": WINOGRAD,
+    "winograd-one-image-a-chunk": WINOGRAD | {(_winograd, "CHUNK_BYTES"): 1},
     "tiles": {(_product, "tiling"): True, (_product, "VOLUME"): 400},
     "no-tiles": {(_product, "tiling"): False},
 }
@@ -209,3 +221,4 @@ def clear_choices():
     _chunks.cut.cache_clear()
     lowering.lowering.cache_clear()
     _small_conv._kept.__init__()
+    kernels._way.cache_clear()
