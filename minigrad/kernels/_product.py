@@ -26,6 +26,7 @@ ALONE = 262_144  # multiplications up to which OpenBLAS takes one thread anyway
 PARTED = 5_000_000  # multiplications from which a second thread pays
 LEAD = 500_000  # multiplications in the time (10 us) that a worker takes to begin
 MANY = 64_000_000  # multiplications of a product that is cut into eight parts
+COPIED = 64  # rows from which it is faster to copy a transposed second operand (20-25 %)
 AREA = 1024  # rows * columns of a tile where the second operand is transposed
 tiling = blas_core() in {"SkylakeX", "Cooperlake", "SapphireRapids"}  # tests switch it
 
@@ -140,6 +141,8 @@ def many_products(a: np.ndarray, b: np.ndarray) -> Any:
     if a.ndim < 3 or a.shape[:-2] != b.shape[:-2]:
         return one_blas_thread(np.matmul, a, b) if a.size * b.size > ALONE else np.matmul(a, b)
     each = a.shape[-2] * a.shape[-1] * b.shape[-1]
+    if tiling and a.shape[-2] >= COPIED and each <= VOLUME and b.strides[-1] != b.itemsize:
+        b = np.ascontiguousarray(b)
     count = len(a)
     if each * (a.size // max(1, a.shape[-2] * a.shape[-1])) < PARTED or count == 1:
         return one_blas_thread(np.matmul, a, b) if each > ALONE else np.matmul(a, b)

@@ -9,7 +9,8 @@ from minigrad.kernels._product import many_products, matrix_product, two_product
 # below and above the sizes at which a product is cut; tall, wide and thin ones
 SHAPES = [(3, 4, 5), (0, 3, 4), (3, 0, 4), (1, 70_000, 4), (130, 129, 131), (17, 700, 1000),
           (1000, 700, 17), (300, 200, 333), (2, 3, 5_000_000)]
-BATCHES = [(3, 4, 5, 6), (5, 100, 90, 80), (11, 200, 170, 100), (1, 300, 300, 300), (2, 0, 3, 4)]
+BATCHES = [(3, 4, 5, 6), (5, 100, 90, 80), (11, 200, 170, 100), (1, 300, 300, 300), (2, 0, 3, 4),
+           (3, 70, 20, 60)]
 
 
 @pytest.fixture
