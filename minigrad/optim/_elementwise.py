@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from operator import is_
 from typing import Any
@@ -20,13 +20,16 @@ import numpy as np
 
 from .._dtype import float64, get_default_dtype
 from ..engine import Leaf, wrap
+from ..kernels._threads import run
 from ..tensor import Tensor
 from ..versions import storage_of
 
 ndarray = np.ndarray
-SMALL = 4096  # elements up to which a parameter is copied into the flat arrays
+SMALL = 16384  # elements up to which a parameter is copied into the flat arrays
 FEW = 3  # with fewer of them the copies cost more than they save
-BLOCK = 65536  # elements worked on at a time: a block of every array stays in the cache
+BLOCK = 1 << 17  # elements worked on at a time: a block of every array stays in the cache
+SHARED = 1 << 18  # elements from which threads share the work: calls on fewer meet at Python's lock
+Job = tuple[tuple[Any, ...], list[np.ndarray]]  # a kernel's constants, and p, g and the states
 
 
 @dataclass(slots=True)
@@ -45,31 +48,33 @@ class Elementwise:
     def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
         """Update the parameters of group `number` that have a gradient."""
         state = optimizer.state
-        small, grads, states = [], [], []
+        small, grads, states, changed = [], [], [], []
+        jobs: list[Job] = []
         for param in params:
             node = param._node
             grad = node.grad if type(node) is Leaf else param.grad
             if grad is None:
                 continue
             g, own = grad._data, state[param]
+            changed.append(param)
             if own and g.size <= SMALL:
                 small.append(param)
                 grads.append(g)
                 states.append(own)
             else:
-                self.single(own, param, g)
-                (param._storage or storage_of(param)).wrote(by, where)
-        if not small:
-            return
+                jobs.append(self.job(own, param, g))
         flat = self.flat(optimizer, number, small, states) if len(small) >= FEW else None
-        if flat is None or not flat.step(self, grads):
-            for param, g, own in zip(small, grads, states, strict=True):
-                self.single(own, param, g)
-        for param in small:
+        t = flat.count() if flat is not None else None
+        if t is None:
+            jobs += map(self.job, states, small, grads)
+        do_jobs(self.kernel, jobs)
+        if flat is not None and t is not None:
+            flat.update(self, t, grads)
+        for param in changed:
             (param._storage or storage_of(param)).wrote(by, where)
 
-    def single(self, own: dict[str, Any], param: Tensor, g: ndarray) -> None:
-        """Update one parameter, whose state is `own`."""
+    def job(self, own: dict[str, Any], param: Tensor, g: ndarray) -> Job:
+        """Count a step of one parameter, whose state is `own`; return what is to be done."""
         t = 2.0
         if self.counted and "step" not in own:
             own["step"] = first_step()
@@ -79,8 +84,7 @@ class Elementwise:
                 t = 1.0
         if self.counted:
             t = next_step(own)
-        in_blocks(self.kernel, self.constants(t), param._data, g,
-                  *[own[name]._data for name in self.names])
+        return self.constants(t), [param._data, g, *[own[name]._data for name in self.names]]
 
     def flat(self, optimizer: Any, number: int, params: list[Tensor],
              states: list[dict[str, Any]]) -> Flat | None:
@@ -148,21 +152,24 @@ class Flat:
         except (KeyError, AttributeError):  # a state is gone
             return False
 
-    def step(self, rule: Elementwise, grads: list[ndarray]) -> bool:
-        """Run the formula once for all; False if they are not at the same step."""
-        t = 2.0
-        if self.steps is not None:
-            t = self.steps.item(0) + 1
-            if np.count_nonzero(self.steps != t - 1):
-                return False
-            self.steps += 1
+    def count(self) -> float | None:
+        """Count a step of all and return its number; None if they are not at the same step."""
+        if self.steps is None:
+            return 2.0
+        t: float = self.steps.item(0) + 1
+        if np.count_nonzero(self.steps != t - 1):
+            return None
+        self.steps += 1
+        return t
+
+    def update(self, rule: Elementwise, t: float, grads: list[ndarray]) -> None:
+        """Run the formula of step t once for all."""
         values = self.values
         np.concatenate(self.rows, out=values)
         np.concatenate(grads, None, self.grads)
         in_blocks(rule.kernel, rule.constants(t), values, self.grads, *self.states)
         for row, part in zip(self.rows, self.parts, strict=True):
             row[...] = part
-        return True
 
 
 def _overlap(arrays: list[ndarray]) -> bool:
@@ -174,13 +181,39 @@ def _overlap(arrays: list[ndarray]) -> bool:
 # ------------------------------------------------------------------- what the formulas share
 def in_blocks(kernel: Callable[..., None], constants: tuple[Any, ...], *arrays: ndarray) -> None:
     """Call an elementwise kernel on arrays of one shape; large ones part by part."""
-    size = arrays[0].size
-    if size <= BLOCK or not all(a.flags.c_contiguous for a in arrays):
-        kernel(*constants, *arrays)
-        return
-    flat = [a.reshape(-1) for a in arrays]
-    for start in range(0, size, BLOCK):  # no threads: those of BLAS still spin after backward
-        kernel(*constants, *[a[start:start + BLOCK] for a in flat])
+    do_jobs(kernel, [(constants, list(arrays))])
+
+
+def do_jobs(kernel: Callable[..., None], jobs: list[Job]) -> None:
+    """Call an elementwise kernel for each job; large ones part by part, and on the threads."""
+    tasks: list[Callable[[], None]] = []
+    size = 0
+    for constants, arrays in jobs:
+        count = arrays[0].size
+        if count <= BLOCK or not all(a.flags.c_contiguous for a in arrays):
+            tasks.append(partial(kernel, *constants, *arrays))
+        else:
+            flat = [a.reshape(-1) for a in arrays]
+            step = -(-count // -(-count // BLOCK))  # parts of equal sizes
+            tasks += [partial(kernel, *constants, *[a[start:start + step] for a in flat])
+                      for start in range(0, count, step)]
+        size += count
+    if size >= SHARED and _apart([a for _, arrays in jobs for a in arrays]):
+        run(lambda k: tasks[k](), len(tasks))
+    else:
+        for task in tasks:
+            task()
+
+
+def _apart(arrays: list[ndarray]) -> bool:
+    """Tell whether no two arrays show the same memory: then the order of updates is free."""
+    owners = set()
+    for array in arrays:
+        while type(array.base) is ndarray:
+            array = array.base
+        if array.base is None:
+            owners.add(id(array))
+    return len(owners) == len(arrays)
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._check import listed
+from .._quiet import quietly
 from ..anomaly import anomaly, user_line
 from ..engine import wrap
 from ..modes import enable_grad
@@ -110,6 +111,10 @@ class Optimizer(StateHooks):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        quietly(self._update_all)
+        return loss
+
+    def _update_all(self) -> None:
         name = f"{type(self).__name__}.step"
         where = user_line() if anomaly.on else None
         for k, group in enumerate(self.param_groups):
@@ -122,7 +127,6 @@ class Optimizer(StateHooks):
                 if grad is not None:
                     update(param, grad._data)
                     (param._storage or storage_of(param)).wrote(name, where)
-        return loss
 
     step = hooked(step)
 

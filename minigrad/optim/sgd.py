@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import Leaf
 from ..tensor import Tensor
 from ..versions import storage_of
-from ._elementwise import BLOCK, Elementwise, constant, in_blocks
+from ._elementwise import BLOCK, Elementwise, constant, do_jobs
 from .optimizer import Optimizer, check_at_least_0, check_lr, number, refuse
 
 ndarray = np.ndarray
@@ -73,7 +73,7 @@ class Plain(Elementwise):
 
     def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
         """Update the parameters that have a gradient."""
-        shrink = self.shrink
+        shrink, jobs, changed = self.shrink, [], []
         for param in params:
             node = param._node
             grad = node.grad if type(node) is Leaf else param.grad
@@ -81,12 +81,16 @@ class Plain(Elementwise):
                 continue
             p, g = param._data, grad._data
             rate = constant(self.rate, g.dtype)
+            changed.append(param)
             if p.size > BLOCK:
-                in_blocks(_descend, (rate, shrink), p, g)
+                jobs.append(((rate, shrink), [p, g]))
             elif shrink:
                 _descend(rate, shrink, p, g)
             else:
                 p -= g * rate
+        if jobs:
+            do_jobs(_descend, jobs)
+        for param in changed:
             (param._storage or storage_of(param)).wrote(by, where)
 
 
