@@ -323,11 +323,12 @@ class _Kept(threading.local):
         self.bytes = 0
         self.memory = aligned(0)
 
-    def make(self, kinds: Any, *shapes: Any) -> Any:
+    def make(self, key: Any) -> Any:
         """Make and keep a plan; if there is no room, forget the others."""
+        kinds, *shapes, other = key
         like = Geometry(*shapes)
         made, size = None, 0
-        if like.dtype in _FLOATS and 0 not in (*like.x, *like.w):
+        if like.dtype == other and other in _FLOATS and 0 not in (*like.x, *like.w):
             kind = next((kind for kind in kinds if kind.is_small(like)), None)
             if kind is not None:
                 if not self.memory.size:
@@ -338,7 +339,7 @@ class _Kept(threading.local):
             self.plans.clear()
             self.bytes = 0
         self.bytes += size
-        self.plans[kinds, *shapes] = made
+        self.plans[key] = made
         return made
 
 
@@ -346,8 +347,11 @@ _kept = _Kept()
 
 
 def find(*key: Any) -> Any:
-    """Return the plan for (classes of which to take the first that fits, *Geometry), or None."""
+    """Return the plan for (classes to take the first of that fits, *Geometry, dtype), or None.
+
+    The operands' two dtypes, of which one belongs to the geometry, have to be the same.
+    """
     try:
         return _kept.plans[key]
     except KeyError:
-        return _kept.make(*key)
+        return _kept.make(key)

@@ -107,10 +107,9 @@ def conv(
     >>> conv(x, w, stride=(2,), padding=(1,), dilation=(1,), groups=1)
     array([[[-1., -2.,  3.]]])
     """
-    if x.dtype == w.dtype:
-        small = find(FORWARD, x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
-        if small is not None:
-            return small(x, w, bias)
+    small = find(FORWARD, x.shape, w.shape, stride, padding, dilation, groups, x.dtype, w.dtype)
+    if small is not None:
+        return small(x, w, bias)
     result, dtype = _compute_dtype(x, w)
     out = output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.empty((len(x), len(w), *out), dtype)
@@ -166,10 +165,9 @@ def conv_input(
     array([[[0., 0., 0., 0., 0.]]])
     """
     shape = (len(g), w.shape[1] * groups, *spatial)
-    if g.dtype == w.dtype:
-        small = find(INPUT, shape, w.shape, stride, padding, dilation, groups, g.dtype)
-        if small is not None and small.shape == g.shape:
-            return small(g, None, w, False)[0]
+    small = find(INPUT, shape, w.shape, stride, padding, dilation, groups, g.dtype, w.dtype)
+    if small is not None and small.shape == g.shape:
+        return small(g, None, w, False)[0]
     result, dtype = _compute_dtype(g, w)
     if not g.size or not w.size:
         return np.zeros(shape, result)
@@ -274,10 +272,9 @@ def _weight(
     """Return the gradients for the weight and, if asked, for the bias."""
     filters, channels = g.shape[1] // groups, x.shape[1] // groups
     shape = (filters * groups, channels, *kernel)
-    if g.dtype == x.dtype:
-        small = find(WEIGHT, x.shape, shape, stride, padding, dilation, groups, g.dtype)
-        if small is not None and small.shape == g.shape:
-            return small(g, x, with_bias)
+    small = find(WEIGHT, x.shape, shape, stride, padding, dilation, groups, g.dtype, x.dtype)
+    if small is not None and small.shape == g.shape:
+        return small(g, x, with_bias)
     result, dtype = _compute_dtype(g, x)
     if not g.size or not x.size:
         return np.zeros(shape, result), conv_bias(g) if with_bias else None
@@ -310,8 +307,8 @@ def conv_backward(
     """
     options = stride, padding, dilation, groups
     wants_x, wants_w, wants_b = needs
-    if wants_x and g.dtype == x.dtype == w.dtype:
-        small = find(BOTH, x.shape, w.shape, *options, g.dtype)
+    if wants_x and x.dtype == w.dtype:
+        small = find(BOTH, x.shape, w.shape, *options, g.dtype, x.dtype)
         if small is not None:
             return small(g, x if wants_w else None, w, wants_b)
     if wants_x and wants_w and max(stride) == 1:

@@ -26,7 +26,7 @@ GRID = [
 
 def found(case, kind, dtype=np.float32):
     x, w, _ = samples(case, dtype)
-    return find((kind,), x.shape, w.shape, *case[5:], x.dtype)
+    return find((kind,), x.shape, w.shape, *case[5:], x.dtype, w.dtype)
 
 
 @pytest.fixture
