@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from minigrad._quiet import quietly
 from minigrad.kernels._halves import is_halving, spread_halves, sum_halves
 from minigrad.kernels._moments import sums
 from minigrad.kernels._planes import in_planes
+from minigrad.kernels._tiles import KINDS, spread_over_tiles, tile_sums, tiles_of
 from minigrad.kernels._windows import Axis, Ints, adaptive_bounds, at, axes, output_size
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+Plan = tuple[Axis, ...]
 _Tap = tuple[Any, Any]  # outputs, and the input of each: slices or index arrays
 
 
-@np.errstate(all="ignore")
 def avg_pool(
     x: np.ndarray,
     kernel: Ints,
@@ -38,19 +39,12 @@ def avg_pool(
     `count_include_pad`, or by `divisor_override`. What `ceil_mode` adds beyond the padding never
     counts. x (N, C, *spatial) -> y (N, C, *out). Integers are divided towards zero.
     """
-    ones = (1,) * len(kernel)
-    out = output_size(x.shape[2:], kernel, stride, padding, ones, ceil_mode)
-    plan = axes(x.shape[2:], kernel, stride, padding, ones, out)
-    if x.dtype in _FLOATS and is_halving(plan) and x.size:
-        y = np.empty(x.shape[:2] + out, x.dtype)
-        divisor = divisor_override or 2 ** len(out)
-        in_planes(_halved, (np.ascontiguousarray(x), y), divisor)
-        return y
-    y = _sums(x, [_taps(axis) for axis in plan], out)
-    return _divided(y, _counts(plan, count_include_pad, divisor_override), x.dtype)
+    plan, divisor = _windows(
+        x.shape[2:], kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+    return quietly(_average, x, plan, divisor)
 
 
-@np.errstate(all="ignore")
 def avg_pool_backward(
     g: np.ndarray,
     spatial: Ints,
@@ -62,20 +56,65 @@ def avg_pool_backward(
     divisor_override: int | None = None,
 ) -> np.ndarray:
     """Return the gradient of `avg_pool` for its input: (N, C, *spatial)."""
+    plan, divisor = _windows(
+        tuple(spatial), kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+    return quietly(_spread, g, plan, divisor)
+
+
+@lru_cache(maxsize=128)
+def _windows(
+    spatial: Ints,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    ceil_mode: bool,
+    include_pad: bool,
+    override: int | None,
+) -> tuple[tuple[Axis, ...], np.ndarray]:
+    """Return the windows along each axis, and the divisors: one, or one of each window."""
     ones = (1,) * len(kernel)
-    out = output_size(tuple(spatial), kernel, stride, padding, ones, ceil_mode)
-    plan = axes(tuple(spatial), kernel, stride, padding, ones, out)
+    out = output_size(spatial, kernel, stride, padding, ones, ceil_mode)
+    plan = axes(spatial, kernel, stride, padding, ones, out)
+    counts = _counts(plan, include_pad, override)
+    if counts.size and (counts == counts.flat[0]).all():
+        counts = np.array(counts.flat[0])
+    return plan, counts
+
+
+def _average(x: np.ndarray, plan: Plan, divisor: np.ndarray) -> np.ndarray:
+    """Return the averages of windows: sums over `divisor`."""
+    out = tuple([axis.out for axis in plan])
+    if x.dtype in KINDS and x.size:
+        tile = tiles_of(plan)
+        if tile and (y := tile_sums(x, tile)) is not None:
+            y /= divisor.astype(x.dtype)
+            return y.reshape(x.shape[:2] + out)
+        if is_halving(plan):
+            y = np.empty(x.shape[:2] + out, x.dtype)
+            in_planes(_halved, (np.ascontiguousarray(x), y), divisor.astype(x.dtype))
+            return y
+    return _divided(_sums(x, [_taps(axis) for axis in plan], out), divisor, x.dtype)
+
+
+def _spread(g: np.ndarray, plan: Plan, divisor: np.ndarray) -> np.ndarray:
+    """Return each g over `divisor` added to all elements of its window."""
+    spatial = tuple([axis.size for axis in plan])
+    if g.dtype in KINDS and g.size and (tile := tiles_of(plan)):
+        scaled = g / divisor.astype(g.dtype)
+        if (dx := spread_over_tiles(scaled, tile, spatial)) is not None:
+            return dx
     if is_halving(plan) and not any(n % 2 for n in spatial) and g.size:
-        scaled = np.ascontiguousarray(g / g.dtype.type(divisor_override or 2 ** len(out)))
-        dx = np.empty(g.shape[:2] + tuple(spatial), g.dtype)
+        scaled = np.ascontiguousarray(g / divisor.astype(g.dtype))
+        dx = np.empty(g.shape[:2] + spatial, g.dtype)
         in_planes(spread_halves, (scaled, dx))
         return dx
-    scaled = _divided(_wide(g), _counts(plan, count_include_pad, divisor_override), None)
+    scaled = _divided(_wide(g), divisor, None)
     taps = [[(source, to) for to, source in _taps(axis)] for axis in plan]
-    return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)
+    return _sums(scaled, taps, spatial).astype(g.dtype, copy=False)
 
 
-def _halved(x: np.ndarray, y: np.ndarray, divisor: int) -> None:
+def _halved(x: np.ndarray, y: np.ndarray, divisor: np.ndarray) -> None:
     """Write the averages of windows of two elements along each axis to y."""
     sum_halves(x, y)
     y += 0  # a sum that starts with 0, as PyTorch's, is never -0.0
@@ -140,35 +179,54 @@ def _divided(y: np.ndarray, counts: np.ndarray, dtype: np.dtype | None) -> np.nd
     return y if dtype is None else y.astype(dtype, copy=False)
 
 
-@np.errstate(all="ignore")
 def adaptive_avg_pool(x: np.ndarray, output_size: Ints) -> np.ndarray:
     """Return averages over a grid of windows that cover x: (N, C, *output_size)."""
-    spatial, out = x.shape[2:], tuple(output_size)
-    if x.dtype in _FLOATS and x.size and out == (1,) * len(out):
+    return quietly(_adaptive, x, tuple(output_size))
+
+
+def _adaptive(x: np.ndarray, out: Ints) -> np.ndarray:
+    spatial = x.shape[2:]
+    if x.dtype in KINDS and x.size and out == (1,) * len(out):
         total = sums(np.ascontiguousarray(x).reshape(*x.shape[:2], -1))
         total /= prod(spatial)
         return total.astype(x.dtype).reshape(x.shape[:2] + out)
+    if (even := _even_windows(spatial, out)) is not None:
+        return _average(x, *even)
     y = _sums(x, _adaptive_taps(spatial, out), out)
     return _divided(y, _adaptive_counts(spatial, out), x.dtype)
 
 
-@np.errstate(all="ignore")
 def adaptive_avg_pool_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
     """Return the gradient of `adaptive_avg_pool` for its input: (N, C, *spatial)."""
+    return quietly(_adaptive_backward, g, tuple(spatial))
+
+
+def _adaptive_backward(g: np.ndarray, spatial: Ints) -> np.ndarray:
     if set(g.shape[2:]) == {1}:
         scaled = _wide(g) / prod(spatial)
-        dx = np.empty(g.shape[:2] + tuple(spatial), g.dtype)
+        dx = np.empty(g.shape[:2] + spatial, g.dtype)
         np.copyto(dx, scaled, casting="same_kind")
         return dx
-    scaled = _divided(_wide(g), _adaptive_counts(tuple(spatial), g.shape[2:]), None)
-    forward = _adaptive_taps(tuple(spatial), g.shape[2:])
+    if (even := _even_windows(spatial, g.shape[2:])) is not None:
+        return _spread(g, *even)
+    scaled = _divided(_wide(g), _adaptive_counts(spatial, g.shape[2:]), None)
+    forward = _adaptive_taps(spatial, g.shape[2:])
     taps = [[(source, to) for to, source in each] for each in forward]
-    return _sums(scaled, taps, tuple(spatial)).astype(g.dtype, copy=False)
+    return _sums(scaled, taps, spatial).astype(g.dtype, copy=False)
+
+
+@lru_cache(maxsize=64)
+def _even_windows(spatial: Ints, out: Ints) -> tuple[Plan, np.ndarray] | None:
+    """Return windows and their size, as `_windows` does, if all have the same size."""
+    if not all(m and n % m == 0 for n, m in zip(spatial, out, strict=True)):
+        return None
+    kernel = tuple([n // m for n, m in zip(spatial, out, strict=True)])
+    return _windows(spatial, kernel, kernel, (0,) * len(out), False, True, None)
 
 
 @lru_cache(maxsize=64)
 def _adaptive_taps(spatial: Ints, out: Ints) -> list[list[_Tap]]:
-    """Return the taps of each axis, as slices where all windows have the same size."""
+    """Return the taps of each axis, as slices where its windows have the same size."""
     return [
         _taps(Axis(n, n // m, n // m, 0, 1, m)) if m and n % m == 0 else _uneven_taps(n, m)
         for n, m in zip(spatial, out, strict=True)

@@ -31,8 +31,8 @@ try:  # np.clip without its wrapper of Python, present in NumPy 2.0 to 2.4
 except ImportError:
     clip, __cpu_features__ = np.clip, {}
 
-__all__ = ["elu", "elu_backward", "elu_slope", "prelu", "prelu_backward", "prelu_weight", "relu", "relu_backward",
-           "sigmoid", "sigmoid_backward"]
+__all__ = ["elu", "elu_backward", "elu_slope", "prelu", "prelu_backward", "prelu_weight", "relu",
+           "relu_backward", "sigmoid", "sigmoid_backward"]
 
 Array = np.ndarray
 

@@ -124,7 +124,8 @@ def test_prelu(shape, weights, dtype):
                                   np.where(x > 0, slopes, slopes * column))
     axes = tuple(i for i in range(x.ndim) if i != 1 or len(weight) == 1)
     for values in (x, np.where(np.isfinite(x), x, dtype(-0.5))):  # with and without nan
-        expected = np.where(values > 0, 0, g.astype(np.float64) * values).sum(axes).reshape(weight.shape)
+        expected = np.where(values > 0, 0, g.astype(np.float64) * values).sum(axes)
+        expected = expected.reshape(weight.shape)
         found = activation.prelu_weight(g, values, weight.shape)
         assert found.shape == weight.shape
         np.testing.assert_allclose(found, expected.astype(dtype), rtol=50 * np.finfo(dtype).eps)

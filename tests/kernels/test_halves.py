@@ -5,7 +5,14 @@ import pytest
 
 from minigrad.kernels import _average, _halves, _planes, _threads, _winners
 from minigrad.kernels._windows import axes, output_size
-from minigrad.kernels.pool import avg_pool, avg_pool_backward, max_pool, max_pool_backward
+from minigrad.kernels.pool import (
+    adaptive_avg_pool,
+    adaptive_avg_pool_backward,
+    avg_pool,
+    avg_pool_backward,
+    max_pool,
+    max_pool_backward,
+)
 
 SHAPES = [(2, 3, 2), (2, 3, 9), (1, 1, 8), (2, 3, 6, 8), (2, 3, 7, 9), (3, 1, 2, 2), (2, 2, 3, 2),
           (1, 2, 28, 28), (1, 2, 4, 512), (1, 1, 4, 8, 66), (2, 2, 4, 6, 10), (2, 1, 5, 3, 7),
@@ -30,6 +37,7 @@ def general(monkeypatch):
         with monkeypatch.context() as patch:
             for module in (_average, _winners):
                 patch.setattr(module, "is_halving", lambda plan: False)
+            patch.setattr(_average, "tiles_of", lambda plan: None)
             _winners.winners_of.cache_clear()
             _winners.winners_to_find.cache_clear()
             found = function(*args)
@@ -84,11 +92,50 @@ def test_average(shape, override, dtype, general):
 
 
 def test_averages_of_minus_zero_are_zero_and_infinity_stays_in_its_window():
-    x = np.full((1, 1, 2, 6), -0.0, np.float32)
-    x[0, 0, 1, 2], x[0, 0, 0, 4] = np.inf, np.nan
-    y = avg_pool(x, (2, 2), (2, 2), (0, 0))
-    np.testing.assert_array_equal(y, [[[[0, np.inf, np.nan]]]])
-    assert not np.signbit(y[0, 0, 0, 0])
+    for width in (6, 40):
+        x = np.full((1, 1, 2, width), -0.0, np.float32)
+        assert not np.signbit(avg_pool(x, (2, 2), (2, 2), (0, 0))).any()
+        x[0, 0, 1, 2], x[0, 0, 0, 4] = np.inf, np.nan
+        y = avg_pool(x, (2, 2), (2, 2), (0, 0))
+        np.testing.assert_array_equal(y[0, 0, 0, :3], [0, np.inf, np.nan])
+        assert not np.signbit(y[..., 3:]).any() and not y[..., 3:].any()
+
+
+TILES = {"1d": ((12,), (3,)), "1d wide": ((60,), (2,)), "rows": ((6, 8), (3, 2)),
+         "whole rows": ((6, 8), (2, 8)), "seventh": ((14, 56), (7, 7)), "many": ((8, 64), (4, 2)),
+         "3d": ((4, 4, 6), (2, 2, 3)), "3d wide": ((4, 8, 12), (2, 2, 2)),
+         "long": ((60, 60), (30, 30))}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("spatial, kernel", TILES.values(), ids=TILES)
+def test_tiles(spatial, kernel, dtype, general):
+    """Averages of windows without overlap, and of an adaptive pooling to as many."""
+    shape, out = (2, 3, *spatial), tuple(n // k for n, k in zip(spatial, kernel, strict=True))
+    settings = kernel, kernel, (0,) * len(kernel)
+    for x in (ties(shape, dtype), ties(shape, dtype).swapaxes(0, 1)[:, :1, ..., ::-1]):
+        y = general(avg_pool, x, *settings)
+        for found in (avg_pool(x, *settings), adaptive_avg_pool(x, out)):
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found, y)
+        g = ties(y.shape, dtype, 1)
+        for infinite in (False, True):
+            if infinite:
+                g[0, 0, ..., -1] = np.inf
+            dx = general(avg_pool_backward, g, spatial, *settings)
+            for found in (avg_pool_backward(g, spatial, *settings),
+                          adaptive_avg_pool_backward(g, spatial)):
+                assert found.dtype == dtype and found.shape == x.shape
+                np.testing.assert_array_equal(found, dx)
+        x[0, 0, ..., -1] = np.nan
+        np.testing.assert_array_equal(avg_pool(x, *settings), general(avg_pool, x, *settings))
+
+
+def test_tiles_against_float64():
+    x = np.random.default_rng(0).standard_normal((3, 5, 64, 16)).astype(np.float32) + 3
+    y = avg_pool(x, (64, 4), (64, 4), (0, 0))
+    expected = x.astype(np.float64).reshape(3, 5, 1, 64, 4, 4).mean((3, 5))
+    np.testing.assert_allclose(y, expected, rtol=3e-7)
 
 
 def test_strided_input_and_gradients():
