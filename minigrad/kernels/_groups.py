@@ -55,11 +55,13 @@ class Groups(NamedTuple):
         """Add sums of the shape `factors` to those of each channel (C,)."""
         return sums if self.batch else np.add.reduce(sums, 0).reshape(-1)
 
-    def by_row(self, statistic: Array) -> Array:
-        """Give every row (N * C,) the statistic of its group."""
-        if self.batch:
-            return np.broadcast_to(statistic, (self.images, self.channels)).reshape(-1)
-        return statistic.repeat(self.inner[1])
+    def shifted(self, x: Array, shift: Array) -> Array:
+        """Return x less a number for each group, in the dtype of x."""
+        factors = np.empty((1, *self.factors), x.dtype)
+        factors[0] = shift.reshape(self.outer)
+        y = np.empty(x.shape, x.dtype)
+        self.sweep(subtract, factors, x, y)
+        return y
 
     def spread(self, factors: Array) -> Array:
         """Make M factors (M, *factors) ready to be combined with rows of `layout`.
@@ -113,6 +115,11 @@ def _counts(count: int) -> tuple[Array, Array]:
 def scale(a: Array, x: Array, out: Array) -> None:
     """Write a * x to out."""
     np.multiply(x, a, out)
+
+
+def subtract(a: Array, x: Array, out: Array) -> None:
+    """Write x - a to out."""
+    np.subtract(x, a, out)
 
 
 def scale_and_shift(a: Array, b: Array, x: Array, out: Array) -> None:

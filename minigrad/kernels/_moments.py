@@ -27,6 +27,7 @@ from minigrad.kernels._blocks import LONG, in_rows
 NEAR = 16.0  # x is taken as it is up to this square of mean / standard deviation
 PIECE = 1024  # elements: the most that are summed at once
 _SUMMED, _MULTIPLIED = 64, 256  # of float32: BLAS adds up eight such sums at a time, 64 products
+SHARED = 1 << 20  # elements: on fewer two threads sum no faster than one
 SMALL = 1 << 15  # elements: float32 arrays whose statistics are computed in float64
 _SMALL_SHARE = 1e-6  # of the variance in E[x^2] for which these are right to float32's eps
 _ONES = {np.dtype(kind): np.ones(PIECE, kind) for kind in ("f4", "f8")}
@@ -38,6 +39,7 @@ _SINGLE, _DOUBLE = np.dtype("f4"), np.dtype("f8")
 
 Array = np.ndarray
 Combine = Callable[[Array], Array]
+Shift = Callable[[Array, Array], Array]
 
 
 class Moments(NamedTuple):
@@ -114,7 +116,7 @@ def _short_sums(a: Array) -> Array:
 def row_sums(a: Array, b: Array) -> Array:
     """Return the sums of a and of a * b over contiguous rows (R, L): float64 (2, R), in blocks."""
     found = np.empty((2, len(a)))
-    if a.size <= SMALL:
+    if a.size < SHARED:
         found[0] = sums(a)
         found[1] = dots(a, b)
         return found
@@ -144,11 +146,14 @@ def moments(x: Array, combine: Combine, spread: Combine, count: Any, eps: float)
     `combine` adds sums of rows (2, R) to sums of groups, `spread` gives every row the statistic of
     its group. `count` is the size of a group; variances far below `eps` need no digits.
     """
-    return quietly(loud_moments, x, combine, spread, count, eps)
+    return quietly(loud_moments, x, combine, lambda x, shift: shifted(x, spread(shift)), count, eps)
 
 
-def loud_moments(x: Array, combine: Combine, spread: Combine, count: Any, eps: float) -> Moments:
-    """Do as `moments`, where infinities and NaNs are ignored anyway."""
+def loud_moments(x: Array, combine: Combine, move: Shift, count: Any, eps: float) -> Moments:
+    """Do as `moments`, where infinities and NaNs are ignored anyway.
+
+    `move` subtracts a shift for each group from rows.
+    """
     fine = x.size <= SMALL and x.dtype == _SINGLE
     exact = x.astype(_DOUBLE) if fine else x
     found = combine(row_sums(exact, exact))
@@ -166,21 +171,21 @@ def loud_moments(x: Array, combine: Combine, spread: Combine, count: Any, eps: f
             return Moments(mean, var, square, mean, x, found)
         if fine:
             shift = mean.astype(_SINGLE)
-            return _about(shift, mean - shift, var, eps, shifted(x, spread(shift)))
-    return _careful_moments(x, combine, spread, count, eps, mean)
+            return _about(shift, mean - shift, var, eps, move(x, shift))
+    return _careful_moments(x, combine, move, count, eps, mean)
 
 
 def _careful_moments(
-    x: Array, combine: Combine, spread: Combine, count: Any, eps: float, mean: Array
+    x: Array, combine: Combine, move: Shift, count: Any, eps: float, mean: Array
 ) -> Moments:
     if not np.isfinite(mean).all():
         wide = np.add.reduce(x.astype(_DOUBLE) / count, 1)
         mean = combine(np.stack([wide, wide]))[0]
     shift = mean.astype(x.dtype)
-    centred = shifted(x, spread(shift))
+    centred = move(x, shift)
     rest, square = combine(row_sums(centred, centred)) / count
     if x.dtype == _SINGLE and not ((square > _TINY) & np.isfinite(square)).all():
-        double = shifted(x.astype(_DOUBLE), spread(shift))
+        double = move(x.astype(_DOUBLE), shift)
         rest, square = combine(row_sums(double, double)) / count
     var = np.where(np.isinf(square), np.inf, np.maximum(square - rest * rest, 0))
     return _about(shift, rest, var, eps, centred)

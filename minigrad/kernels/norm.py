@@ -34,7 +34,6 @@ from minigrad.kernels._moments import (
     inverse_root,
     loud_moments,
     near,
-    shifted,
     smallest,
 )
 from minigrad.kernels._row_norm import (
@@ -71,9 +70,9 @@ def _contiguous(x: Array) -> Array:
 def _moments(groups: Groups, x: Array, eps: float) -> Moments:
     if groups.batch:
         rows = x.reshape(groups.images * groups.channels, groups.length)
-        return loud_moments(rows, groups.total, groups.by_row, groups.elements, eps)
+        return loud_moments(rows, groups.total, groups.shifted, groups.elements, eps)
     rows = x.reshape(groups.images * groups.inner[0], groups.inner[1] * groups.length)
-    return loud_moments(rows, _same, _same, groups.elements, eps)
+    return loud_moments(rows, _same, groups.shifted, groups.elements, eps)
 
 
 def _same(values: Array) -> Array:
@@ -116,7 +115,7 @@ def _gradients(
     shape = (groups.images * groups.channels, groups.length)
     rows_g, rows_x = _contiguous(g).reshape(shape), _contiguous(x).reshape(shape)
     if len(kept) == 3:
-        rows_x = shifted(rows_x, groups.by_row(kept[2].astype(rows_x.dtype)))
+        rows_x = groups.shifted(rows_x, kept[2])
     centre, s = kept[0].reshape(groups.outer), kept[1].reshape(groups.outer)
     sums = groups.total(fine_row_sums(rows_g, rows_x))
     sum_g, sum_gxhat = sums
@@ -203,7 +202,7 @@ def frozen_norm(
     rest = mean
     if not near(mean, a, 1.0):  # running statistics need not be close to those of x
         shift = mean.astype(rows.dtype)
-        rows = shifted(rows.reshape(-1, groups.length), groups.by_row(shift))
+        rows = groups.shifted(rows, shift)
         rest = mean - shift
     if weight is not None:
         a = a * weight
@@ -240,7 +239,7 @@ def frozen_norm_backward(
     rows_x, centre = _contiguous(x).reshape(shape), mean.astype(np.float64)
     if not near(mean, s, 1.0):
         shift = mean.astype(rows_x.dtype)
-        rows_x = shifted(rows_x, groups.by_row(shift))
+        rows_x = groups.shifted(rows_x, shift)
         centre = centre - shift
     sum_g, sum_gx = groups.total(fine_row_sums(rows_g.reshape(shape), rows_x))
     if needs[1]:

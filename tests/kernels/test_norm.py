@@ -130,6 +130,7 @@ def test_the_number_of_threads_changes_no_bit(kind, monkeypatch):
     monkeypatch.setattr(_blocks, "ROWS", 5000)
     for file in (_moments, _groups):
         monkeypatch.setattr(file, "SMALL", 0)
+    monkeypatch.setattr(_moments, "SHARED", 0)
     shape = (130, 150) if kind == "layer" else (20, 6, 150)
     x, g = draw(shape, 6, np.float32), draw(shape, 7, np.float32)
     weight, bias = draw(shape[1], 8, np.float32), draw(shape[1], 9, np.float32)
@@ -272,5 +273,6 @@ def test_the_cut_into_blocks_changes_nothing_but_rounding(kind, monkeypatch):
     monkeypatch.setattr(_blocks, "ROWS", 200)
     for file in (_moments, _groups):
         monkeypatch.setattr(file, "SMALL", 0)
+    monkeypatch.setattr(_moments, "SHARED", 0)
     for a, b in zip(run_norm(kind, x, g, weight, bias, 1e-5), whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
