@@ -36,7 +36,7 @@ def layer_norm(
 ) -> tuple[Array, Array, Array]:
     """Return y (float32), xhat and s (float64) of the rows of x (M, D); weight, bias: (D,)."""
     length = x.shape[1]
-    xhat = x.astype(_DOUBLE)
+    xhat = x.astype(_DOUBLE, "C")  # whose layout the result has
     mean = xhat.dot(ones(length, _DOUBLE))
     mean /= length  # exactly that of a constant row
     xhat -= mean[:, None]
@@ -58,7 +58,7 @@ def layer_norm_backward(
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Return the gradients of x, weight and bias that `needs` asks for, None for the others."""
     rows, length = xhat.shape
-    wide = g.astype(_DOUBLE)
+    wide = g.astype(_DOUBLE, "C")
     product = wide * xhat
     dx = dw = db = None
     if needs[1]:
