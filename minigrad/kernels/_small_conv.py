@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.kernels._product import ALONE, VOLUME, multiply
+from minigrad.kernels._product import ALONE, VECTOR, VOLUME, multiply
 from minigrad.kernels._threads import aligned, one_blas_thread
 from minigrad.kernels.lowering import Ints, output_size
 from minigrad.kernels.softmax import ones
@@ -38,7 +38,6 @@ WIDE_COLUMNS, WIDE_IMAGES = 294912, 32768  # where an image has WIDE positions o
 WIDE = 32
 MEMORY = 3 << 20  # bytes for columns and images of any plan
 PLANS, KEEP = 512, 1 << 23  # plans of a thread, bytes of their sources
-VECTOR = 9216  # numbers of a matrix times a vector up to which OpenBLAS takes one thread anyway
 _FLOATS = (np.dtype("f4"), np.dtype("f8"))
 
 

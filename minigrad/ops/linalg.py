@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check, _dtype
 from ..engine import apply, op
-from ..kernels._product import many_products, matrix_product, two_products
+from ..kernels._product import VECTOR, many_products, matrix_product, two_products
 from ..kernels._threads import one_blas_thread
 from ..kernels.softmax import ones
 from .shape import reshape, transpose
@@ -34,8 +34,10 @@ def product(a: ndarray, b: ndarray) -> ndarray:
         return product(a.astype(np.float32), b.astype(np.float32)).astype(a.dtype)
     if b.ndim <= 2:
         if a.ndim <= 2:
-            y = matrix_product(a, b) if a.ndim == b.ndim == 2 else a.dot(b)
-            return y if type(y) is ndarray else np.asarray(y)
+            if a.ndim == b.ndim == 2:
+                return matrix_product(a, b)
+            small = max(a.size, b.size) <= VECTOR
+            return np.asarray(a.dot(b) if small else one_blas_thread(a.dot, b))
         if a.shape[-1] and b.ndim == 2:  # one large product instead of many small ones
             y = matrix_product(a.reshape(-1, a.shape[-1]), b)
             return y.reshape(*a.shape[:-1], b.shape[1])
