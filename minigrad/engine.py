@@ -182,8 +182,11 @@ def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
             saved.append(getattr(arrays[i], "shape", ()))
         node.versions = versions = []
         for i in plan.tensors:
-            if isinstance(args[i], Tensor):  # not a number
-                storage = args[i]._storage or storage_of(args[i])
+            arg = args[i]
+            if isinstance(arg, Tensor):  # not a number
+                storage = arg._storage
+                if storage is None:
+                    storage = arg._storage = Storage()
                 versions.append((op.names[i], storage, storage.count))
     node.saved, node.parents = saved, parents
     node.shape, node.dtype = (([a.shape for a in y], y[0].dtype if y else None) if op.many
@@ -285,6 +288,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     owned: set[Any] = set()
     found: dict[Any, Any] = {}
     ready: list[tuple[int, Any]] = []
+    only: Any = None  # the node that has a gradient, `only_g`, while it is the only one: no heap
+    only_g: Any = None
     here = vars(state)  # this thread's; `state` itself would look for the thread each time
     previous = {"grad": here["grad"], "task": here["task"], "arrays": here["arrays"]}
     loud = note_outside()
@@ -299,9 +304,13 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
                 grads[node] = g
                 if type(node) is not Leaf:
                     heappush(ready, (node.key, node))
-        while ready or grads:
-            node = heappop(ready)[1] if ready else next(iter(grads))  # leaves wait for the end
-            g, wanted = grads.pop(node), None
+        while only is not None or ready or grads:
+            if only is not None:
+                node, g, only, only_g = only, only_g, None, None
+            else:
+                node = heappop(ready)[1] if ready else next(iter(grads))  # leaves wait for the end
+                g = grads.pop(node)
+            wanted = None
             if type(g) is not ndarray and (not create or type(g) is Slot):
                 g = g.complete(node, create) if type(g) is Slot else np.asarray(g)
             if node.hooks is not None or node.retain is not None:
@@ -318,7 +327,7 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
             outcome: Any = node.gradients(g, create, wanted)
             if anomaly.on:
                 anomaly.after_backward(node, outcome)
-            if not keep:
+            if not keep and node.saved:
                 node.release()
             g = None
             for k, parent in enumerate(node.parents):
@@ -335,8 +344,15 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
                         continue
                 elif d.dtype is not parent.dtype or d.shape != parent.shape:
                     d = settle(d, parent, create)
+                if only is not None:  # it no longer is
+                    grads[only] = only_g
+                    heappush(ready, (only.key, only))
+                    only = only_g = None
                 before = grads.get(parent)
                 if before is None:
+                    if not (leaf or grads):
+                        only, only_g = parent, d
+                        continue
                     grads[parent] = d
                     if not leaf:
                         heappush(ready, (parent.key, parent))

@@ -213,16 +213,6 @@ def _linear_error(x: ndarray, w: ndarray, b: Any) -> Exception:
                         f"bias of shape [{w.shape[0]}], got {list(b.shape)}")
 
 
-def _plain(x: Any) -> bool:
-    """Return True for rows of float32 or float64: the hot case, without detours."""
-    return type(x) is ndarray and x.ndim > 1 and x.itemsize > 2 and x.shape[-1] > 0
-
-
-def _matrix(x: ndarray) -> ndarray:
-    """Return the rows of an array as one matrix."""
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-
-
 def _linear_input(g: Any, weight: Any) -> Any:
     return _times(g, weight)
 
@@ -236,10 +226,10 @@ def _linear_weight(g: Any, input: Any) -> Any:
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
-    if input.ndim == 2 and input.size <= FEW >= weight.size and input.itemsize > 2:
-        y = input.dot(weight.T)
-    elif _plain(input):
-        y = matrix_product(_matrix(input), weight.T)
+    if input.ndim > 1 and input.size and input.itemsize > 2:
+        rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
+        small = input.size <= FEW >= weight.size and len(rows) * len(weight) <= FEW
+        y = rows.dot(weight.T) if small else matrix_product(rows, weight.T)
     else:
         y = product(input, weight.T)
     if bias is not None:
@@ -283,6 +273,9 @@ def _linear_backward(g: Any, input: Any, weight: Any, needs: Any) -> Any:
     return dx, dw, db
 
 
+LINEAR = _linear.op  # type: ignore[attr-defined]
+
+
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """Return `input @ weight^T + bias`: (..., in) with (out, in) and (out,) gives (..., out).
 
@@ -291,8 +284,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     tensor([[4.]])
     """
     try:
-        if weight.ndim == 2 and input.ndim:
-            return apply(_linear.op, (input, weight, bias))
+        if weight._data.ndim == 2 and input._data.ndim:
+            return apply(LINEAR, (input, weight, bias))
     except AttributeError:
         _check.tensors("linear", input=input, weight=weight)
         raise

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _check
 from .._check import broadcast_error, floats, tensors
-from ..engine import op
+from ..engine import apply, op
 from ._operands import pair
 from .activation import softplus
 from .choose import clamp, clamp_min
@@ -88,13 +88,17 @@ def _weighted(losses: Any, weight: Any, reduction: str, normalised: bool) -> Any
         (input - target) * _each(g, input_shape, reduction, -2))
 def _mse_loss(input: Any, target: Any, reduction: str) -> Any:
     a, b = pair(input, target)
-    floats("mse_loss", a)
+    if a.dtype.kind != "f":
+        floats("mse_loss", a)
     d = wide(a - b)
     if reduction == "none":
         return (d * d).astype(a.dtype, copy=False)
     d = d.reshape(-1)
     y = d.dot(d).item()
     return np.array(y / (d.size or math.nan) if reduction == "mean" else y, a.dtype)
+
+
+MSE = _mse_loss.op  # type: ignore[attr-defined]
 
 
 def mse_loss(input: Any, target: Any, size_average: bool | None = None,
@@ -113,7 +117,7 @@ def mse_loss(input: Any, target: Any, size_average: bool | None = None,
     input, target = _same_size("mse_loss", input, target)
     if weight is not None:
         return _weighted((input - target) ** 2, weight, reduction, True)
-    return _mse_loss(input, target, reduction)
+    return apply(MSE, (input, target, reduction))
 
 
 def l1_loss(input: Any, target: Any, size_average: bool | None = None,

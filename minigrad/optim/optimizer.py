@@ -17,7 +17,7 @@ import numpy as np
 from .._check import listed
 from .._quiet import quietly
 from ..anomaly import anomaly, user_line
-from ..engine import wrap
+from ..engine import Leaf, wrap
 from ..modes import enable_grad
 from ..tensor import Tensor
 from ..versions import storage_of
@@ -135,7 +135,11 @@ class Optimizer(StateHooks):
         for group in self.param_groups:
             for param in group["params"]:
                 if set_to_none:
-                    param.grad = None
+                    node = param._node
+                    if type(node) is Leaf:  # at once: the property takes longer
+                        node.grad = None
+                    else:
+                        param.grad = None
                 elif param.grad is not None:
                     param.grad = param.grad.detach()
                     param.grad.zero_()
