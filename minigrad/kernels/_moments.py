@@ -115,7 +115,13 @@ def _short_sums(a: Array) -> Array:
 
 def row_sums(a: Array, b: Array) -> Array:
     """Return the sums of a and of a * b over contiguous rows (R, L): float64 (2, R), in blocks."""
-    found = np.empty((2, len(a)))
+    rows, length = a.shape
+    if 1 < length <= _SUMMED and a.size <= SMALL:  # what follows with fewer calls
+        found = np.empty((2, rows), a.dtype)
+        found[0] = _short_sums(a)
+        found[1] = np.vecdot(a, b) if length >= _SHORT else _short_sums(a * b)
+        return found.astype(_DOUBLE, copy=False)
+    found = np.empty((2, rows))
     if a.size < SHARED:
         found[0] = sums(a)
         found[1] = dots(a, b)

@@ -18,6 +18,7 @@ from .. import _check, views
 from .._check import floats, takes
 from ..engine import op
 from ..kernels import norm as kernels
+from ..modes import state
 from .elementwise import sqrt
 from .reduce import mean as average
 from .shape import reshape, view
@@ -166,7 +167,8 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     y, mean, var = _batch_norm(input, weight, bias, eps)
     if running_mean is not None and input._data.size:
         _check.number(momentum, "batch_norm", "momentum")
-        _check.batched_alike(running_mean, input)
+        if state.levels:
+            _check.batched_alike(running_mean, input)
         blend(running_mean, mean._data, momentum)
         blend(running_var, var._data, momentum)
     return y
@@ -209,9 +211,9 @@ def _shares(momentum: float) -> tuple[ndarray, ndarray]:
 
 def blend(running: Any, batch: ndarray, momentum: float) -> None:
     """Move a running statistic towards the batch's, in place, rounded once."""
-    old, new = _shares(momentum) if type(momentum) is float else (1 - momentum, momentum)
+    old, new = _shares(float(momentum))
     moved = batch * new
-    moved += running._data.astype(np.float64) * old
+    moved += running._data * old
     running._data[...] = moved
     views.wrote(running, "batch_norm")
 

@@ -70,6 +70,13 @@ class _NormBase(Module):
         self.reset_running_stats()
         reset_affine(self)
 
+    def _tables(self) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+        """Return weight, bias and running statistics; by their tables, as attributes take long."""
+        own, kept = self._parameters, self._buffers
+        if "weight" in own and "bias" in own and "running_mean" in kept and "running_var" in kept:
+            return own["weight"], own["bias"], kept["running_mean"], kept["running_var"]
+        return self.weight, self.bias, self.running_mean, self.running_var
+
     def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError(f"{type(self).__name__}: define _check_input_dim(input)")
 
@@ -129,13 +136,7 @@ class _BatchNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input; in training, update the running statistics."""
         self._check_input_dim(input)
-        own, kept = self._parameters, self._buffers
-        if ("weight" in own and "bias" in own and "running_mean" in kept
-                and "running_var" in kept):  # faster than attributes
-            weight, bias = own["weight"], own["bias"]
-            mean, var = kept["running_mean"], kept["running_var"]
-        else:
-            weight, bias, mean, var = self.weight, self.bias, self.running_mean, self.running_var
+        weight, bias, mean, var = self._tables()
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training:
             if hints.on and not state.grad:

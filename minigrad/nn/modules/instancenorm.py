@@ -50,10 +50,11 @@ class _InstanceNorm(_NormBase):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the input, each channel of each sample normalised by itself."""
-        self._check_input_dim(input)
         alone = input.ndim == self._unbatched
-        y = F.instance_norm(input.unsqueeze(0) if alone else input, self.running_mean,
-                            self.running_var, self.weight, self.bias,
+        if alone or input.ndim != self._unbatched + 1 or input.shape[1] != self.num_features:
+            self._check_input_dim(input)
+        weight, bias, mean, var = self._tables()
+        y = F.instance_norm(input.unsqueeze(0) if alone else input, mean, var, weight, bias,
                             self.training or not self.track_running_stats,
                             self.momentum if self.momentum is not None else 0.0, self.eps)
         return y.squeeze(0) if alone else y

@@ -117,6 +117,9 @@ class GroupNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input."""
+        own = self._parameters  # attributes take long
+        if "weight" in own and "bias" in own:
+            return F.group_norm(input, self.num_groups, own["weight"], own["bias"], self.eps)
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
