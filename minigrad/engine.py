@@ -291,8 +291,7 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
     only: Any = None  # the node that has a gradient, `only_g`, while it is the only one: no heap
     only_g: Any = None
     here = vars(state)  # this thread's; `state` itself would look for the thread each time
-    previous = {"grad": here["grad"], "task": here["task"], "arrays": here["arrays"]}
-    loud = note_outside()
+    previous, loud = (here["grad"], here["task"], here["arrays"]), note_outside()
     try:
         here["grad"], here["arrays"] = create is True, here["arrays"] + 1
         here["task"] = (next(numbers), (roots, needed), targets is None)
@@ -367,8 +366,8 @@ def sweep(roots: Sequence[tuple[Any, Any]], targets: set[Any] | None = None, *,
                     if not pending[parent]:
                         heappush(ready, (parent.key, parent))
             d = before = outcome = None
-    finally:  # C calls: KeyboardInterrupt cannot come in between
-        here.update(previous)
+    finally:  # plain stores and one C call: KeyboardInterrupt cannot come in between
+        here["grad"], here["task"], here["arrays"] = previous
         restore(loud)
     return found
 
