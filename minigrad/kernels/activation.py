@@ -23,7 +23,7 @@ import numpy as np
 from minigrad.kernels._elementwise import in_blocks
 from minigrad.kernels._moments import dots
 from minigrad.kernels._threads import run
-from minigrad.kernels.select import ZERO, drop, either, keep
+from minigrad.kernels.select import WORDS, ZERO, drop, either, keep
 
 try:  # np.clip without its wrapper of Python, present in NumPy 2.0 to 2.4
     from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
@@ -41,7 +41,8 @@ _BOTTOM = {kind: np.array(-np.inf, kind) for kind in _ABOVE}
 _ONE = {kind: np.ones((), kind) for kind in _ABOVE}
 _BITS = {kind: [np.array(bit, f"i{kind.itemsize}") for bit in (0, 1)] for kind in _ABOVE}
 _SMALL = 4096  # elements: fmin takes less time than looking for nan
-_LARGE = 1 << 20  # elements: with fewer, relu is done before another thread is awake
+_LARGE = 1 << 20  # elements: with fewer, relu is done before another thread is awake; its
+# derivative, which reads two arrays, takes as long for half as many
 _PART = 1 << 18  # elements that a thread takes at a time
 SIMD_EXPM1 = bool(__cpu_features__.get("AVX512_SKX"))  # tests switch it
 
@@ -62,13 +63,15 @@ def relu(x: Array, out: Array | None = None) -> Array:
 
 def relu_backward(g: Array, y: Array) -> Array:
     """Return g where the result y of relu is not 0 (also where it is nan), else 0.0."""
-    if y.size < _LARGE or not (g.flags.c_contiguous and y.flags.c_contiguous):
+    if y.size < _LARGE // 2 or not (g.flags.c_contiguous and y.flags.c_contiguous):
         return keep(g, y != ZERO[y.dtype])
-    dx = np.empty_like(g)
-    gradient, result, target = g.reshape(-1), y.reshape(-1), dx.reshape(-1)
+    dx, zero, word = np.empty_like(g), ZERO[y.dtype], WORDS[g.itemsize]
+    gradient, result, target = g.reshape(-1).view(word), y.reshape(-1), dx.reshape(-1).view(word)
 
-    def work(part: slice) -> None:
-        target[part] = keep(gradient[part], result[part] != ZERO[y.dtype])
+    def work(part: slice) -> None:  # `keep`, written to where it belongs
+        kept = target[part]
+        kept[...] = np.not_equal(result[part], zero).view(np.int8)
+        kept *= gradient[part]
 
     _each_part(work, y.size)
     return dx

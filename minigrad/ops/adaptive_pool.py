@@ -13,7 +13,7 @@ import numpy as np
 from .._check import floats, ints, takes
 from ..engine import op
 from ..kernels import pool as kernels
-from .pool import _batched, _check_shape, _like, _name, _shaped
+from .pool import _batched, _check_shape, _like, _name, _shaped, at_once
 
 ndarray = np.ndarray
 Ints = tuple[int, ...]
@@ -25,7 +25,8 @@ def _average_name(output_size: Ints) -> str:
     return "MeanBackward1" if mean else _name("AdaptiveAvgPool", output_size)
 
 
-@op(input=lambda g, input_shape, output_size: _average_spread(g, input_shape, output_size),
+@op(input=lambda g, input_shape, output_size: at_once(
+        _average_spread, g, input_shape, output_size),
     shown=_average_name)
 def _average(input: Any, output_size: Ints) -> Any:
     x = _batched(input, len(output_size))

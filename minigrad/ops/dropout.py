@@ -13,7 +13,9 @@ import numpy as np
 
 from .. import _check, _random, views
 from .._hints import hint, hints
+from .._quiet import quietly_by_rows
 from ..engine import op
+from ..kernels._blocks import LONG
 from ..modes import state
 from .shape import squeeze, unsqueeze
 
@@ -44,11 +46,18 @@ def _dropout(input: Any, p: float, generator: Any) -> Any:
     return input * noise, noise
 
 
-@op(input=lambda g, noise: g * noise, aux="noise", shown="MulBackward0")
+def _by_channels(g: Any, noise: Any) -> Any:
+    """Return g * noise, one factor for each channel."""
+    if type(g) is ndarray and noise.ndim and g[0, 0].size >= LONG:
+        return quietly_by_rows(np.multiply, g, noise)
+    return g * noise
+
+
+@op(input=_by_channels, aux="noise", shown="MulBackward0")
 def _feature_dropout(input: Any, p: float, generator: Any) -> Any:
     """One draw for each of the first two dimensions, shared by the others."""
     noise = _noise(input, p, input.shape[:2] + (1,) * (input.ndim - 2), generator)
-    return input * noise, noise
+    return _by_channels(input, noise), noise
 
 
 @op(input=lambda g, scale: g * scale, aux="scale",

@@ -42,6 +42,11 @@ def _name(kind: str, kernel_size: Ints) -> str:
     return "SqueezeBackward1" if n == 1 else f"{kind}{n}DBackward0"
 
 
+def at_once(function: Any, g: Any, *args: Any) -> Any:
+    """Call an op: on arrays, as in first-order sweeps, its forward alone, which saves 4 us."""
+    return function.op.forward(g, *args) if type(g) is ndarray else function(g, *args)
+
+
 # ---------------------------------------------------------------------------------------- max
 def _max_pool(input: Any, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints,
               ceil_mode: bool) -> Any:
@@ -52,8 +57,8 @@ def _max_pool(input: Any, kernel_size: Ints, stride: Ints, padding: Ints, dilati
 
 
 _declared: dict[str, Any] = {
-    "input": lambda g, choice, input_shape, kernel_size, stride, padding, dilation: _max_spread(
-        g, choice, input_shape, kernel_size, stride, padding, dilation),
+    "input": lambda g, choice, input_shape, kernel_size, stride, padding, dilation: at_once(
+        _max_spread, g, choice, input_shape, kernel_size, stride, padding, dilation),
     "shown": lambda kernel_size: _name("MaxPool", kernel_size).replace("DB", "DWithIndicesB")}
 _max_pool_with_choice: Any = op(**_declared, also="choice")(_max_pool)
 _max_pool: Any = op(**_declared, aux="choice")(_max_pool)  # type: ignore[no-redef]
@@ -192,8 +197,8 @@ def max_pool3d_with_indices(input: Any, kernel_size: Any, stride: Any = None, pa
 
 # ------------------------------------------------------------------------------------ average
 @op(input=lambda g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-    divisor_override: _average_spread(g, input_shape, kernel_size, stride, padding, ceil_mode,
-                                      count_include_pad, divisor_override),
+    divisor_override: at_once(_average_spread, g, input_shape, kernel_size, stride, padding,
+                              ceil_mode, count_include_pad, divisor_override),
     shown=lambda kernel_size: _name("AvgPool", kernel_size))
 def _avg_pool(input: Any, kernel_size: Ints, stride: Ints, padding: Ints, ceil_mode: bool,
               count_include_pad: bool, divisor_override: int | None) -> Any:
