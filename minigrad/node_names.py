@@ -13,6 +13,7 @@ from typing import Any
 SHOWN = {"input": "self", "y": "result"}  # the names of saved values in PyTorch
 SECOND = {"MmBackward0": "mat2", "BmmBackward0": "mat2", "MvBackward0": "vec"}
 FURTHER = [*SHOWN.values(), *SECOND.values()]
+_shown: set[str] = set()  # the names that have attributes
 
 
 def shown_names(node: Any) -> list[str]:
@@ -32,8 +33,9 @@ def read(node: Any, name: str) -> Any:
 
 
 def show_saved(kind: type, op: Any) -> None:
-    """Give a class of nodes an attribute for each value that the op may keep."""
-    for name in (*op.names, *[f"{name}_shape" for name in op.names], *op.aux, *FURTHER):
-        for shown in (f"_saved_{name}", f"_raw_saved_{name}"):
-            if not hasattr(kind, shown):
+    """Give the class of nodes an attribute for each value that the op may keep."""
+    for name in (*op.names, *op.aux, *FURTHER):
+        if name not in _shown:
+            _shown.add(name)
+            for shown in (f"_saved_{name}", f"_raw_saved_{name}", f"_saved_{name}_shape"):
                 setattr(kind, shown, property(partial(read, name=shown)))
