@@ -228,8 +228,13 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
         check_same("linear", input, weight)
     if input.ndim > 1 and input.size and input.itemsize > 2:
         rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
-        small = input.size <= FEW >= weight.size and len(rows) * len(weight) <= FEW
-        y = rows.dot(weight.T) if small else matrix_product(rows, weight.T)
+        outputs = len(weight)
+        if input.size <= FEW >= weight.size and len(rows) * outputs <= FEW:
+            # with 64 columns and more OpenBLAS takes longer for a transposed factor than NumPy
+            # to copy it and OpenBLAS then: (32, 64) @ (64, 64) 5.6 and 4.5 us
+            y = rows.dot(weight.T if outputs < 64 else weight.T.copy())
+        else:
+            y = matrix_product(rows, weight.T)
     else:
         y = product(input, weight.T)
     if bias is not None:
