@@ -89,6 +89,6 @@ class WeightSingle(_Single):
             self.beside[...] = images.transpose(1, 2, 0, 3)
             images = self.side
         dw = np.empty((*images.shape[:-1], columns.shape[-1]), self.dtype)
-        self.multiply(images, columns, dw)
+        multiply(images, columns, dw)
         dw = dw[0] if len(dw) == 1 else np.add.reduce(dw, 0)
         return dw.reshape(self.like.w), channel_sums(g) if with_bias else None

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.kernels._chunks import COPY, PIECE
 from minigrad.kernels._product import ALONE, VECTOR, VOLUME, multiply
 from minigrad.kernels._threads import aligned, one_blas_thread
 from minigrad.kernels.lowering import Ints, output_size
@@ -34,7 +35,7 @@ from minigrad.kernels.softmax import ones
 
 # Bytes up to which columns and images are small. Beyond, turning round costs more than it saves.
 COLUMNS = 589824
-WIDE_COLUMNS, WIDE_IMAGES = 294912, 32768  # where an image has WIDE positions or more
+WIDE_COLUMNS, WIDE_IMAGES = 294912, 32768  # with WIDE positions, and VOLUME multiplications
 WIDE = 32
 MEMORY = 3 << 20  # bytes for columns and images of any plan
 PLANS, KEEP = 512, 1 << 23  # plans of a thread, bytes of their sources
@@ -177,7 +178,7 @@ class Forward(Plan):
     @staticmethod
     def is_small(like: Geometry) -> bool:
         """Tell whether it is for these shapes."""
-        return _is_small(like, WIDE_IMAGES)
+        return _is_small(like)
 
     def prepare(self, memory: Memory) -> None:
         self.columns = self.columns_of_x(memory)
@@ -202,7 +203,7 @@ class Weight(Plan):
     @staticmethod
     def is_small(like: Geometry) -> bool:
         """Tell whether it is for these shapes."""
-        return _is_small(like, WIDE_IMAGES)
+        return _is_small(like)
 
     def prepare(self, memory: Memory) -> None:
         self.columns = self.columns_of_x(memory)
@@ -217,7 +218,7 @@ class Weight(Plan):
         self.side.turn(g)
         side = self.side.matrices
         dw = np.empty(self.rows, self.dtype)
-        self.multiply(side, self.columns.lower(x).swapaxes(-1, -2), dw)
+        multiply(side, self.columns.lower(x).swapaxes(-1, -2), dw)
         db = side.dot(self.ones).reshape(-1) if with_bias else None
         return dw.reshape(self.like.w), db
 
@@ -229,7 +230,10 @@ class Back(Plan):
     def is_small(like: Geometry) -> bool:
         """Tell whether it is for these shapes."""
         (n, _, *size), (filters, _, *kernel) = like.x, like.w
-        numbers = max(n * prod(size) * filters * prod(kernel), prod(like.x))
+        columns = n * prod(size) * filters * prod(kernel)
+        if columns * (2 * like.w[1] + COPY) >= PIECE:  # two threads are faster
+            return False
+        numbers = max(columns, prod(like.x))
         return max(like.stride) == 1 and numbers * like.dtype.itemsize <= COLUMNS
 
     def prepare(self, memory: Memory) -> None:
@@ -260,7 +264,7 @@ class Back(Plan):
         if x is not None:
             self.other.turn(x)
             dw = np.empty(self.rows, self.dtype)
-            self.multiply(self.other.matrices, columns.swapaxes(-1, -2), dw)
+            multiply(self.other.matrices, columns.swapaxes(-1, -2), dw)
             dw = np.ascontiguousarray(dw.reshape(self.channels_first).swapaxes(1, 2))
             dw = dw.reshape(self.like.w)
         return dx, dw, channel_sums(g) if with_bias else None
@@ -295,7 +299,7 @@ class Fold(Plan):
         return dx, None, None
 
 
-def _is_small(like: Geometry, largest: int) -> bool:
+def _is_small(like: Geometry) -> bool:
     """Tell whether the columns of x, the source of them and the result are small enough."""
     n, _, *out = y = like.y
     size = n * like.dtype.itemsize
@@ -304,7 +308,9 @@ def _is_small(like: Geometry, largest: int) -> bool:
     images = y[1] * prod(out)
     if prod(out) < WIDE:
         return max(source, columns, images) * size <= COLUMNS
-    return max(source, columns) * size <= WIDE_COLUMNS and images * size <= largest
+    if columns * n * y[1] // like.groups > VOLUME:
+        return False
+    return max(source, columns) * size <= WIDE_COLUMNS and images * size <= WIDE_IMAGES
 
 
 def channel_sums(g: np.ndarray) -> np.ndarray:
