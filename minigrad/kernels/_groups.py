@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.kernels._blocks import in_rows
+from minigrad.kernels._blocks import LONG, in_rows
 from minigrad.kernels._moments import ALONE, SMALL
 from minigrad.kernels._threads import scratch
 
@@ -85,8 +85,8 @@ class Groups(NamedTuple):
             some = spread if self.repeat else [values[part] for values in spread]
             work(*some, *[array[part] for array in rows])
 
-        if arrays[0].size <= SMALL:
-            work(*spread, *rows)
+        if arrays[0].size <= SMALL and (self.repeat or self.length < LONG):
+            work(*spread, *rows)  # as `in_rows` would, at once
         else:
             in_rows(block, *self.layout)
 
