@@ -16,6 +16,7 @@ Nothing but time depends on the flags: locks decide who may do what.
 from __future__ import annotations
 
 import os
+from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,13 @@ import numpy as np
 __all__ = ["Flags", "processors"]
 
 PATIENCE = 1 << 21  # looks: a worker watches for some 0.7 ms; OpenMP's and BLAS's do for 1-100
-END = 1 << 19  # looks of a caller for the end of a worker's part
+END = 1 << 16  # looks of a caller for the end of a worker's part, before it lets others run
+ENDS = 8  # times that it does so before it sleeps
+CROWDED = 0.0005  # seconds that a watching thread did not run: others need its processor
+PAUSE = 100  # jobs without any watching where that is so, or a worker does not end in time
 START = 1 << 15  # looks (12 us) in which a worker comes from its flag to its first long NumPy call
 any_of: Any = np.logical_or.reduce
+yield_processor: Any = getattr(os, "sched_yield", lambda: None)  # not on every platform
 LINE = 64  # bytes: flags are on cache lines of their own
 
 
@@ -46,6 +51,7 @@ class Flags:
         self.called = watched[LINE:LINE + 1]
         self.ended = ended[:1]
         self.watching = False
+        self.pause = 0
         self._start = _rows(raised, START), 1, None, np.ndarray(2, bool, watched, LINE, (LINE,))
         self._rest = _rows(watched, PATIENCE), 1, None, np.ndarray(2, bool, ended, 0, (LINE,))
         self._end = np.ndarray(END, bool, ended, 0, (0,))
@@ -61,13 +67,25 @@ class Flags:
 
     def rest(self) -> None:
         """Tell that the job is done and watch for the next call, for some time."""
+        if self.pause:
+            self.pause -= 1
+            return
+        wall, own = perf_counter(), thread_time()
         self.watching = True
         any_of(*self._rest)
         self.watching = False
+        if perf_counter() - wall > thread_time() - own + CROWDED:
+            self.pause = PAUSE
 
     def await_end(self) -> None:
         """Watch for the end of the worker's job, for some time."""
-        any_of(self._end)
+        if self.pause:
+            return
+        for _ in range(ENDS):
+            if any_of(self._end):
+                return
+            yield_processor()  # the worker may wait for this very one
+        self.pause = PAUSE
 
 
 def _rows(flags: np.ndarray, looks: int) -> np.ndarray:

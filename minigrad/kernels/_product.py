@@ -24,7 +24,7 @@ from minigrad.kernels._threads import blas_core, one_blas_thread, run
 VOLUME = 1_000_000  # multiplications of a tile
 ALONE = 262_144  # multiplications up to which OpenBLAS takes one thread anyway
 VECTOR = 9216  # numbers of a matrix times a vector up to which it does
-PARTED = 5_000_000  # multiplications from which a second thread pays
+PARTED = 8_000_000  # multiplications from which a second thread pays
 LEAD = 500_000  # multiplications in the time (10 us) that a worker takes to begin
 MANY = 64_000_000  # multiplications of a product that is cut into eight parts
 COPIED = 64  # rows from which it is faster to copy a transposed second operand (20-25 %)

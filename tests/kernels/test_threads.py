@@ -245,3 +245,15 @@ def test_nobody_watches_with_more_threads_than_processors(monkeypatch):
     for _ in range(5):
         _threads.run(lambda i: barrier.wait(), 2)
     assert watched == []
+
+
+def test_nobody_watches_for_a_while_where_processors_are_busy():
+    flags = Flags()
+    flags.await_end()  # nobody works, so the end does not come
+    pause = flags.pause
+    assert pause > 0
+    flags.rest()
+    assert flags.pause == pause - 1 and not flags.ended[0]
+    for _ in range(pause):
+        flags.rest()
+    assert flags.ended[0]
