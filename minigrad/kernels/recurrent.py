@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels._product import ALONE
-from minigrad.kernels._threads import one_blas_thread
 from minigrad.kernels.recurrent_memory import (
     Array,
     Memory,
@@ -19,6 +17,7 @@ from minigrad.kernels.recurrent_memory import (
     Size,
     Weights,
     run_of,
+    with_products,
 )
 
 __all__ = ["forward"]
@@ -40,11 +39,7 @@ def forward(size: Size, shape: Shape, x: Array, h0: Array | None, c0: Array | No
         shape.start(c0, memory.cells)
         projection = None if w.hr is None else w.hr.astype(size.kind, copy=False)
     memory.join(w)
-    loop = LOOPS[size.mode]
-    if memory.joined.size * size.batch > ALONE:
-        one_blas_thread(loop, memory, projection)
-    else:
-        loop(memory, projection)
+    with_products(LOOPS[size.mode], memory.joined.size * size.batch, memory, projection)
     y = memory.output_by_time if shape.mask is None else memory.output_by_time[shape.mask]
     return y, shape.last(memory.states), shape.last(memory.cells) if lstm else None, run
 

@@ -8,78 +8,95 @@ into gradients of the gates' sums. Those of the weights are then d steps^T over 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.kernels._product import ALONE, matrix_product
-from minigrad.kernels._threads import one_blas_thread
+from minigrad.kernels._product import matrix_product
 from minigrad.kernels.recurrent_memory import (
+    LARGE,
     Array,
     Memory,
     Run,
-    Shape,
     Weights,
+    product_of,
     to_blocks,
     to_gates,
+    with_products,
 )
 
 __all__ = ["backward"]
+
+CACHED = 1 << 18  # elements of slopes that are computed at once: they stay in the cache
+
+
+class Part(NamedTuple):
+    """Successive steps whose slopes stay in the cache while they are used."""
+
+    whole: tuple[Array, ...]  # of all its steps: what the slopes are computed from, and they
+    loop: list[Any]  # of each step, the last first: the arguments of the loops below
+    sums: Array  # (blocks * H, steps, N), the gradients of the gates' sums
+    left: Array  # where they go in `Slopes.left`
 
 
 class Slopes:
     """The arrays of a backward run.
 
-    d (T, blocks, H, N) has one block more than the gates' sums for what the state's gradient is
-    multiplied by (LSTM: what the cell's gets from it). `loop` has parts for each step, last first.
+    d (steps of a part, blocks, H, N) has one block more than the gates' sums for what the state's
+    gradient is multiplied by (LSTM: what the cell's gets from it). The gradients of the weights
+    are the product of left (blocks * H, samples) and right (samples, I + P + 1), in order of time.
     """
 
-    def __init__(self, memory: Memory, shape: Shape) -> None:
-        size, first = memory.size, memory.cell.first_state
+    def __init__(self, memory: Memory) -> None:
+        size, shape, steps = memory.size, memory.shape, memory.steps
         length, batch, blocks, kind = size.length, size.batch, memory.cell.blocks, size.kind
-        self.d = d = np.empty((length, blocks + (blocks > 1), size.hidden, batch), kind)
+        self.shape = shape  # but not the memory, which holds this: nothing would free them
+        blocks += blocks > 1
+        most = length
+        if shape.counts is None:
+            most = max(1, min(length, CACHED // max(1, blocks * size.hidden * batch)))
+        self.d = np.empty((most, blocks, size.hidden, batch), kind)
         self.dys = np.empty((length, size.state, batch), kind)
         self.dy_by_time = shape.by_time(self.dys).transpose(0, 2, 1)
         self.dh, self.dc = np.empty((size.state, batch), kind), np.empty((size.hidden, batch), kind)
         self.kept = np.empty_like(self.dys) if size.projected else self.dys
-        rows = len(memory.joined)
-        self.sums = d[:, :blocks].reshape(length, rows, batch)
-        of_state = self.sums[:, first * size.hidden:]
-        arrays: list[Any] = [shape.same(self.dh), self.dys, of_state]
-        if size.mode == "LSTM":
-            factors = memory.factors
-            self.of_o = factors[:, 3]
-            self.to_add = memory.gates[:, 0:4:3], factors[:, 0:4:3], factors[:, 2:5:2]
-            arrays += [shape.same(self.dc), *(d[:, k] for k in (3, 4, 0, 1, 2)),
-                       memory.gates[:, 1], self.kept]
-        elif size.mode == "GRU":
+        self.left = np.empty((len(memory.joined), length * batch), kind)
+        self.into_left = self.left.reshape(len(self.left), length, batch)
+        self.right = np.empty((length * batch, steps.shape[1]), kind)
+        self.into_right = self.right.reshape(length, batch, steps.shape[1])
+        self.steps_by_time = shape.by_time(steps[:-1]).transpose(0, 2, 1)
+        self.parts = [self._part(memory, k, min(k + most, length))
+                      for k in range(0, length, most)][::-1]
+
+    def _part(self, memory: Memory, start: int, stop: int) -> Part:
+        shape, now = self.shape, slice(start, stop)
+        mode, cell, hidden = memory.size.mode, memory.cell, memory.size.hidden
+        d, gates, states = self.d[:stop - start], memory.gates[now], memory.states
+        sums = d[:, :cell.blocks].reshape(len(d), len(self.left), memory.size.batch)
+        arrays = [shape.same(self.dh), self.dys[now], sums[:, cell.first_state * hidden:]]
+        whole: tuple[Array, ...] = (states[1:][now], sums)
+        if mode == "LSTM":
+            factors, raw = memory.factors[now], memory.raw[now]
+            whole = (factors[:, 3], raw, gates[:, 0:4:3], factors[:, 0:4:3], factors[:, 2:5:2],
+                     gates, factors, d)
+            arrays += [shape.same(self.dc), *(d[:, k] for k in (3, 4, 0, 1, 2)), gates[:, 1],
+                       self.kept[now]]
+        elif mode == "GRU":
+            whole = (gates[:, 1:3], *(gates[:, k] for k in range(1, 5)), states[:-1][now],
+                     d[:, 1:3], *(d[:, k] for k in range(5)))
             arrays += [d, d[:, 4]]
         each = [[*shape.each(a)][::-1] if isinstance(a, Array) else
                 a[::-1] if isinstance(a, list) else a for a in arrays]
-        self.loop = list(zip(*each, strict=False))
-        # the operands of the gradients of weights: (blocks * H, samples) and (samples, I + P + 1)
-        self.sums_by_time = shape.by_time(self.sums).transpose(1, 0, 2)
-        self.steps_by_time = shape.by_time(memory.steps[:-1]).transpose(0, 2, 1)
-        if shape.mask is None:
-            self.left = np.empty((rows, length * batch), kind)
-            self.right = np.empty((length * batch, memory.steps.shape[1]), kind)
-            self.into_left = self.left.reshape(rows, length, batch)
-            self.into_right = self.right.reshape(length, batch, memory.steps.shape[1])
+        left = self.into_left[:, ::-1] if shape.reverse else self.into_left
+        return Part(whole, list(zip(*each, strict=False)), sums.transpose(1, 0, 2), left[:, now])
 
-    def sums_of_samples(self, shape: Shape) -> Array:
-        """Return d as (blocks * H, samples), in the order of time."""
-        if shape.mask is not None:
-            return self.sums_by_time[:, shape.mask]
-        self.into_left[...] = self.sums_by_time
-        return self.left
-
-    def steps_of_samples(self, shape: Shape) -> Array:
-        """Return the steps as (samples, I + P + 1), in the order of time."""
-        if shape.mask is not None:
-            return self.steps_by_time[shape.mask]
+    def operands(self) -> tuple[Array, Array]:
+        """Return left and right."""
+        if self.shape.mask is not None:
+            sums = self.shape.by_time(self.parts[0].sums.transpose(1, 0, 2)).transpose(1, 0, 2)
+            return sums[:, self.shape.mask], self.steps_by_time[self.shape.mask]
         self.into_right[...] = self.steps_by_time
-        return self.right
+        return self.left, self.right
 
 
 def backward(run: Run, dy: Array | None, dh: Array, dc: Array | None, w: Weights,
@@ -89,11 +106,11 @@ def backward(run: Run, dy: Array | None, dh: Array, dc: Array | None, w: Weights
     dy is as y (None: zeros), dh and dc as the last states.
     """
     memory, shape = run.memory, run.shape
-    size, cell, spare = memory.size, memory.cell, memory.spare
+    size, cell = memory.size, memory.cell
     try:
-        slopes = spare.pop()
+        slopes = memory.spare.pop()
     except IndexError:
-        slopes = Slopes(memory, shape)
+        slopes = Slopes(memory)
     if dy is None:
         slopes.dys.fill(0)
     else:
@@ -104,30 +121,28 @@ def backward(run: Run, dy: Array | None, dh: Array, dc: Array | None, w: Weights
     if dc is not None:
         slopes.dc[...] = dc.T
     back = w.hh.T.astype(size.kind, copy=False)
-    product = back.dot if shape.counts is None else partial(np.matmul, back)
-    loop = LOOPS[size.mode]
-    if back.size * size.batch > ALONE:
-        d_hr = one_blas_thread(loop, memory, slopes, product, w.hr)
-    else:
-        d_hr = loop(memory, slopes, product, w.hr)
+    product = product_of(back, shape)
+    work = memory.joined.size * size.batch
+    d_hr = with_products(LOOPS[size.mode], work, memory, slopes, product, w.hr)
+    multiply = matrix_product if work <= LARGE else np.dot  # while those threads are awake
     grads: list[Array | None] = [None] * 8
     if needs[0] or any(needs[3:7]):
-        left = slopes.sums_of_samples(shape)
+        left, right = slopes.operands()
         if needs[0]:
             weights = to_blocks(cell.moved, w.ih, cell.gates).astype(size.kind, copy=False)
-            dx = matrix_product(left[:len(weights)].T, weights)
+            dx = multiply(left[:len(weights)].T, weights)
             grads[0] = dx
             if shape.mask is None:
                 grads[0] = dx.reshape(size.length, size.batch, size.inputs)
         if any(needs[3:7]):
-            grads[3:7] = _split(memory, matrix_product(left, slopes.steps_of_samples(shape)))
+            grads[3:7] = _split(memory, multiply(left, right))
     if needs[1]:
         grads[1] = slopes.dh.T.copy()
     if needs[2]:
         grads[2] = slopes.dc.T.copy()
     grads[7] = d_hr
-    if not spare:
-        spare.append(slopes)
+    if not memory.spare:
+        memory.spare.append(slopes)
     return grads
 
 
@@ -147,30 +162,32 @@ def _lstm(memory: Memory, slopes: Slopes, product: Any, projection: Array | None
     # dh_before = W_hh^T (d_i d_f d_g d_o).  Projected, h = R r: dr = R^T dh, dR = sum dh r^T
     # All these slopes are (1 - gate) times a factor, of i f g o tanh(c):
     # i g, f c_before, i (1 + g) = i + i g, r = o tanh(c), o (1 + tanh(c)) = o + r
-    one, d, factors = memory.one, slopes.d, memory.factors
-    if projection is None:
-        slopes.of_o[...] = memory.raw
-    np.add(*slopes.to_add)
-    np.subtract(one, memory.gates, d)
-    np.multiply(d, factors, d)
-    multiply, add = np.multiply, np.add
+    one, multiply, add, subtract = memory.one, np.multiply, np.add, np.subtract
     down = None
     if projection is not None:
-        down = projection.T.astype(d.dtype, copy=False)
-    for now_h, dy, sums, now_c, d_o, more, d_i, d_f, d_g, f, kept in slopes.loop:
-        add(now_h, dy, now_h)
-        by_h = now_h
-        if down is not None:
-            kept[...] = now_h
-            by_h = np.matmul(down, now_h)
-        multiply(by_h, d_o, d_o)
-        multiply(by_h, more, more)
-        add(now_c, more, now_c)
-        multiply(now_c, d_i, d_i)
-        multiply(now_c, d_f, d_f)
-        multiply(now_c, d_g, d_g)
-        multiply(now_c, f, now_c)
-        product(sums, now_h)
+        down = projection.T.astype(memory.size.kind, copy=False)
+    for part in slopes.parts:
+        of_o, raw, i_o, ig_r, g_c, gates, factors, d = part.whole
+        if down is None:
+            of_o[...] = raw
+        add(i_o, ig_r, g_c)
+        subtract(one, gates, d)
+        multiply(d, factors, d)
+        for now_h, dy, sums, now_c, d_o, more, d_i, d_f, d_g, f, kept in part.loop:
+            add(now_h, dy, now_h)
+            by_h = now_h
+            if down is not None:
+                kept[...] = now_h
+                by_h = np.matmul(down, now_h)
+            multiply(by_h, d_o, d_o)
+            multiply(by_h, more, more)
+            add(now_c, more, now_c)
+            multiply(now_c, d_i, d_i)
+            multiply(now_c, d_f, d_f)
+            multiply(now_c, d_g, d_g)
+            multiply(now_c, f, now_c)
+            product(sums, now_h)
+        part.left[...] = part.sums
     return None if down is None else _by_projection(memory, slopes)
 
 
@@ -185,40 +202,42 @@ def _gru(memory: Memory, slopes: Slopes, product: Any, _: None) -> None:
     # h = n + z (h_before - n), n = tanh(xn + r hn), so by the sums and with dh (+ dy):
     # d_xn = dh (1 - z)(1 - n^2);  d_r = d_xn hn r(1 - r);  d_z = dh (h_before - n) z(1 - z);
     # d_hn = d_xn r;  dh_before = W_hh^T (d_r d_z d_hn) + dh z
-    gates, one, d = memory.gates, memory.one, slopes.d
-    multiply, add, subtract = np.multiply, np.add, np.subtract
-    hn, n = gates[:, 3], gates[:, 4]
-    of_xn, of_r, of_z, of_hn, of_h = (d[:, k] for k in range(5))
-    subtract(one, gates[:, 1:3], d[:, 1:3])
-    multiply(n, n, of_xn)
-    subtract(one, of_xn, of_xn)
-    multiply(of_xn, of_z, of_xn)
-    multiply(d[:, 1:3], gates[:, 1:3], d[:, 1:3])
-    multiply(of_r, hn, of_r)
-    multiply(of_r, of_xn, of_r)
-    subtract(memory.states[:-1], n, of_hn)
-    multiply(of_z, of_hn, of_z)
-    multiply(of_xn, gates[:, 1], of_hn)
-    of_h[...] = gates[:, 2]
-    for now, dy, sums, each, keep in slopes.loop:
-        add(now, dy, now)
-        multiply(now, each, each)
-        product(sums, now)
-        add(now, keep, now)
+    one, multiply, add, subtract = memory.one, np.multiply, np.add, np.subtract
+    for part in slopes.parts:
+        r_z, r, z, hn, n, before, of_r_z, of_xn, of_r, of_z, of_hn, of_h = part.whole
+        subtract(one, r_z, of_r_z)
+        multiply(n, n, of_xn)
+        subtract(one, of_xn, of_xn)
+        multiply(of_xn, of_z, of_xn)
+        multiply(of_r_z, r_z, of_r_z)
+        multiply(of_r, hn, of_r)
+        multiply(of_r, of_xn, of_r)
+        subtract(before, n, of_hn)
+        multiply(of_z, of_hn, of_z)
+        multiply(of_xn, r, of_hn)
+        of_h[...] = z
+        for now, dy, sums, each, keep in part.loop:
+            add(now, dy, now)
+            multiply(now, each, each)
+            product(sums, now)
+            add(now, keep, now)
+        part.left[...] = part.sums
 
 
 def _rnn(memory: Memory, slopes: Slopes, product: Any, _: None) -> None:
     # d = (dh + dy) (1 - h^2), or where h > 0;  dh_before = W_hh^T d
-    d, after = slopes.sums, memory.states[1:]
-    if memory.size.mode == "RNN_RELU":
-        np.greater(after, 0, d)
-    else:
-        np.multiply(after, after, d)
-        np.subtract(memory.one, d, d)
-    for now, dy, slope in slopes.loop:
-        np.add(now, dy, now)
-        np.multiply(now, slope, slope)
-        product(slope, now)
+    for part in slopes.parts:
+        after, d = part.whole
+        if memory.size.mode == "RNN_RELU":
+            np.greater(after, 0, d)
+        else:
+            np.multiply(after, after, d)
+            np.subtract(memory.one, d, d)
+        for now, dy, slope in part.loop:
+            np.add(now, dy, now)
+            np.multiply(now, slope, slope)
+            product(slope, now)
+        part.left[...] = part.sums
 
 
 LOOPS: dict[str, Any] = {"LSTM": _lstm, "GRU": _gru, "RNN_TANH": _rnn, "RNN_RELU": _rnn}

@@ -26,11 +26,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.kernels._product import matrix_product
+from minigrad.kernels._product import ALONE, matrix_product
+from minigrad.kernels._threads import one_blas_thread
 
 Array = np.ndarray
 MANY, FEW = 1 << 18, 32  # from so many weights and below so many columns: see `Size.apart`
 SMALL = 1024  # elements of a block, up to which one longer operation beats two
+LARGE = 1 << 20  # multiplications of a step from which two threads pay
 KEPT = 1 << 22  # bytes: memories of one size that are kept for later runs hold at most so much
 SIZES = 4  # of so many sizes memories are kept
 
@@ -161,6 +163,23 @@ def to_gates(moved: bool, grad: Array, gates: int) -> Array:
     return np.concatenate((grad[first:], grad[:first]))
 
 
+def product_of(weights: Array, shape: Shape) -> Any:
+    """Return how to write `weights` times (K, N) to an array."""
+    return weights.dot if shape.counts is None else partial(np.matmul, weights)
+
+
+def with_products(loop: Any, work: int, *args: Any) -> Any:
+    """Call a loop over the steps, with so many multiplications in each.
+
+    Of large ones OpenBLAS's own threads compute one half: they are awake at the next step. (Our
+    workers wait for the interpreter lock too long, whether they take a part of each product or of
+    the samples.)
+    """
+    if ALONE < work <= LARGE:
+        return one_blas_thread(loop, *args)
+    return loop(*args)
+
+
 def _add_product(weights: Array, x: Array, out: Array) -> None:
     out += np.matmul(weights, x)
 
@@ -206,7 +225,7 @@ class Memory:
         if self.size.biased:
             self.bias = joined[:rows, end], joined[rows:, end], joined[first:, end]
         self.halved = [joined[part.start * hidden:part.stop * hidden] for part in cell.sigmoids]
-        self.product: Any = joined.dot if self.shape.counts is None else partial(np.matmul, joined)
+        self.product: Any = product_of(joined, self.shape)
 
     def join(self, w: Weights) -> None:
         """Write the weights to `joined`."""

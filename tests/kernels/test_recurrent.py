@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import threading
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import minigrad as torch
 from minigrad import nn
+from minigrad.kernels import recurrent_backward
 from minigrad.kernels import recurrent_memory as memory
 
 LAYERS = [("RNN", {}), ("RNN", {"nonlinearity": "relu"}), ("LSTM", {}), ("GRU", {}),
@@ -78,6 +80,23 @@ def test_huge_input_and_nan(name, options):
     assert torch.allclose(y[:, ::2], layer(x[:, ::2])[0])
 
 
+@every_layer
+def test_parts_and_threads(name, options, monkeypatch):
+    """Slopes computed for one step at a time, and products on BLAS's threads: the same results."""
+    layer = make(name, 3, 4, options)
+    x = draw(5, 2, 3).requires_grad_()
+    results = run(layer, x)
+    memory._free.clear()
+    monkeypatch.setattr(recurrent_backward, "CACHED", 1)
+    same(run(layer, x), results)
+    monkeypatch.setattr(memory, "ALONE", 0)
+    same(run(layer, x), results)
+    monkeypatch.setattr(memory, "LARGE", 0)
+    monkeypatch.setattr(recurrent_backward, "LARGE", 0)
+    for one, other in zip(run(layer, x), results, strict=True):
+        assert torch.allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
 # ---- memory that is used again
 @every_layer
 def test_memory_is_used_again_with_equal_results(name, options):
@@ -144,6 +163,24 @@ def test_without_states_after_states():
     assert torch.equal(torch.gru_cell(*step, *weights[:2], None, weights[3]), one_bias)
     zeros = torch.zeros_like(weights[2])
     assert torch.equal(torch.gru_cell(*step, *weights[:2], zeros, weights[3]), one_bias)
+
+
+@every_layer
+def test_what_is_not_kept_is_freed_at_once(name, options, monkeypatch):
+    """A run and what its backward needed hold no reference to each other."""
+    monkeypatch.setattr(memory.Run.__del__, "__defaults__", (memory._free, 0, memory.SIZES))
+    gc.collect()
+    gc.disable()
+    try:
+        layer = make(name, 3, 4, options)
+        y = layer(draw(5, 2, 3))[0]
+        y.sum().backward(retain_graph=True)
+        alive = sum(isinstance(each, memory.Memory) for each in gc.get_objects())
+        assert alive == 1 + layer.bidirectional
+        del y
+        assert not any(isinstance(each, memory.Memory) for each in gc.get_objects())
+    finally:
+        gc.enable()
 
 
 def test_what_is_kept_is_bounded():
