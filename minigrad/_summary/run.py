@@ -15,6 +15,7 @@ import numpy as np
 from .. import engine
 from ..backprop import backward
 from ..kernels._threads import get_num_threads, set_num_threads
+from ..kernels.recurrent_memory import forget
 from ..modes import enable_grad, no_grad
 from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from ..storage import owner
@@ -173,6 +174,7 @@ def _measured(model: Any, args: Any, kwargs: dict[str, Any], mode: str,
     """Run one step under tracemalloc; fill in what is held, the peaks, and the predictions."""
     with _one_thread():
         _timed(model, args, kwargs, mode)  # kernels keep scratch memory between calls
+        forget()  # but what they saved shall be counted, not found again
         return _traced(model, args, kwargs, mode)
 
 

@@ -105,7 +105,7 @@ def backward(run: Run, dy: Array | None, dh: Array, dc: Array | None, w: Weights
 
     dy is as y (None: zeros), dh and dc as the last states.
     """
-    memory, shape = run.memory, run.shape
+    memory, shape = run.memory, run.memory.shape
     size, cell = memory.size, memory.cell
     try:
         slopes = memory.spare.pop()

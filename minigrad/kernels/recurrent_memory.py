@@ -14,14 +14,16 @@ Times are in the order of computing, last first if `reverse`. Packed: at each st
 count samples are there, which are the first columns; `Shape.mask` (T, N) tells them by time.
 
 Of a short run the views of its parts take longer to make than its numbers to compute. So small
-memories are used again when what they were needed for is gone (`Run`).
+memories are used again when what they were needed for is gone (`run_of`).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from itertools import accumulate, repeat
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +37,7 @@ SMALL = 1024  # elements of a block, up to which one longer operation beats two
 LARGE = 1 << 20  # multiplications of a step from which two threads pay
 KEPT = 1 << 22  # bytes: memories of one size that are kept for later runs hold at most so much
 SIZES = 4  # of so many sizes memories are kept
+LOOKS = 4  # memories that are looked at: the first are those that were taken longest ago
 
 
 class Weights(NamedTuple):
@@ -277,31 +280,52 @@ class Memory:
             self.shape.each(gates[:, :2]), self.shape.each(gates[:, 3]), strict=True)]
 
 
-_free: dict[Size, list[Memory]] = {}
+_kept: dict[Size, deque[Memory]] = {}
 
 
-class Run:
-    """What forward keeps for backward; when it goes, another run may have its memory."""
+class Run(NamedTuple):
+    """What forward keeps for backward: arrays of the memory, which no other run gets meanwhile."""
 
-    __slots__ = ("memory", "shape")
-
-    def __init__(self, memory: Memory, shape: Shape) -> None:
-        self.memory, self.shape = memory, shape
-
-    def __del__(self, free: Any = _free, most: int = KEPT, sizes: int = SIZES) -> None:
-        memory = self.memory
-        if self.shape.counts is None and memory.bytes <= most:
-            if memory.size not in free and len(free) >= sizes:
-                free.clear()
-            kept = free.setdefault(memory.size, [])
-            if (len(kept) + 1) * memory.bytes <= most:
-                kept.append(memory)
+    steps: Array
+    gates: Array
+    cells: Array
+    factors: Array
+    memory: Memory
 
 
 def run_of(size: Size, shape: Shape) -> Run:
-    """Return a run with memory that is free, or new."""
-    free = _free.get(size) if shape.counts is None else None
-    try:
-        return Run(free.pop(), shape)  # type: ignore[union-attr]
-    except (AttributeError, IndexError):
-        return Run(Memory(size, shape), shape)
+    """Return a run, in memory that nobody holds any more where there is some.
+
+    What is kept stays in the list while it is used: references tell whether it is. (A `__del__` of
+    the run would swallow a KeyboardInterrupt.)
+    """
+    memory = _unused(size) if shape.counts is None else Memory(size, shape)
+    if memory is None:
+        memory = Memory(size, shape)
+        if size not in _kept and len(_kept) >= SIZES:
+            _kept.clear()
+        kept = _kept.get(size, deque())
+        if (len(kept) + 1) * memory.bytes <= KEPT:
+            _kept[size] = kept
+            kept.append(memory)
+    return Run(memory.steps, memory.gates, memory.cells, memory.factors, memory)
+
+
+def _unused(size: Size) -> Memory | None:
+    """Return memory of this size that only its list holds; no two threads look at one at once."""
+    kept = _kept.get(size, ())
+    for _ in range(min(LOOKS, len(kept))):
+        try:
+            memory = kept.popleft()  # type: ignore[union-attr]
+        except IndexError:
+            break
+        unused = getrefcount(memory) == 2  # the name and the call's argument
+        kept.append(memory)  # type: ignore[union-attr]
+        if unused:
+            return memory
+    return None
+
+
+def forget() -> None:
+    """Free all memory that is kept for later runs."""
+    _kept.clear()

@@ -286,7 +286,7 @@ def _arrays_in(name: str, value: Any, depth: int) -> list[tuple[str, Any]]:
     else:
         cls = type(value)
         fields: Any = (getattr(cls, "__dataclass_fields__", None) or getattr(value, "_fields", ())
-                       or getattr(cls, "__slots__", ()) or getattr(value, "__dict__", ()))
+                       or getattr(cls, "__slots__", ()))
         pairs = [(f"{name}.{k}", getattr(value, k)) for k in fields if hasattr(value, k)]
     return [found for key, v in pairs for found in _arrays_in(key, v, depth - 1)]
 

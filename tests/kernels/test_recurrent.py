@@ -22,7 +22,7 @@ every_layer = pytest.mark.parametrize(("name", "options"), LAYERS, ids=str)
 @pytest.fixture(autouse=True)
 def nothing_kept():
     """Begin each test without memory of former runs."""
-    memory._free.clear()
+    memory.forget()
 
 
 def draw(*shape, seed=0):
@@ -86,7 +86,7 @@ def test_parts_and_threads(name, options, monkeypatch):
     layer = make(name, 3, 4, options)
     x = draw(5, 2, 3).requires_grad_()
     results = run(layer, x)
-    memory._free.clear()
+    memory.forget()
     monkeypatch.setattr(recurrent_backward, "CACHED", 1)
     same(run(layer, x), results)
     monkeypatch.setattr(memory, "ALONE", 0)
@@ -103,12 +103,12 @@ def test_memory_is_used_again_with_equal_results(name, options):
     layer, other = make(name, 3, 4, options), make(name, 3, 4, options, seed=1)
     x = draw(5, 2, 3).requires_grad_()
     results = run(layer, x)
-    assert sum(map(len, memory._free.values())) == 1 + layer.bidirectional
-    held = {id(m) for kept in memory._free.values() for m in kept}
+    assert sum(map(len, memory._kept.values())) == 1 + layer.bidirectional
+    held = {id(m) for kept in memory._kept.values() for m in kept}
     run(other, draw(5, 2, 3, seed=1).requires_grad_())  # writes over it
-    assert held == {id(m) for kept in memory._free.values() for m in kept}
+    assert held == {id(m) for kept in memory._kept.values() for m in kept}
     same(run(layer, x), results)
-    memory._free.clear()
+    memory.forget()
     same(run(layer, x), results)
 
 
@@ -168,7 +168,7 @@ def test_without_states_after_states():
 @every_layer
 def test_what_is_not_kept_is_freed_at_once(name, options, monkeypatch):
     """A run and what its backward needed hold no reference to each other."""
-    monkeypatch.setattr(memory.Run.__del__, "__defaults__", (memory._free, 0, memory.SIZES))
+    monkeypatch.setattr(memory, "KEPT", 0)
     gc.collect()
     gc.disable()
     try:
@@ -187,17 +187,17 @@ def test_what_is_kept_is_bounded():
     """Not more than KEPT bytes of a size, nor more than SIZES sizes, nor large or packed ones."""
     for steps in range(1, 3 * memory.SIZES):
         make("LSTM", 3, 4, {})(draw(steps, 2, 3))
-        assert len(memory._free) <= memory.SIZES
+        assert len(memory._kept) <= memory.SIZES
     layer, x = make("LSTM", 8, 32, {}), draw(20, 16, 8)
     runs = [layer(x)[0].requires_grad_() for _ in range(8)]
     del runs
-    for kept in memory._free.values():
+    for kept in memory._kept.values():
         assert sum(m.bytes for m in kept) <= memory.KEPT
-    memory._free.clear()
+    memory.forget()
     make("LSTM", 8, 64, {})(draw(100, 32, 8))
     packed = nn.utils.rnn.pack_padded_sequence(draw(5, 2, 3), [5, 3])
     make("LSTM", 3, 4, {})(packed)
-    assert not memory._free
+    assert not memory._kept
 
 
 def test_two_threads_train_as_one_after_the_other():

@@ -67,8 +67,8 @@ def test_the_prediction_keeps_its_bounds(name):
     (nn.LayerNorm(64), (16, 64), 16 * 64 * 4 + 16 * 64 * 8 + 16 * 8),  # small: normalised values
     (nn.LayerNorm(64), (256, 64), 256 * 64 * 4 + 2 * 256 * 8),
     (nn.Embedding(10, 6), (4, 5), 20 * 8),  # the indices
-    (nn.LSTM(8, 16), (5, 4, 8),  # input; operands; cells and gates of each step; tanh of cells
-     4 * 4 * (5 * 8 + 6 * (8 + 16 + 1) + 6 * 5 * 16 + 3 * 5 * 16)),
+    (nn.LSTM(8, 16), (5, 4, 8),  # input; operands; cells; five gates and five factors of each step
+     4 * 4 * (5 * 8 + 6 * (8 + 16 + 1) + 6 * 16 + 10 * 5 * 16)),
     (nn.PReLU(), (16, 64), 16 * 64 * 4),
 ])
 def test_saved_values_by_hand(layer, size, saved):
