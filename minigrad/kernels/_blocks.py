@@ -41,6 +41,8 @@ def apply_in_blocks(function: Callable[..., None], *arrays: np.ndarray) -> None:
     Infinities and NaNs are results, not warnings.
     """
     ends = _ends(len(arrays[0]))
+    if not ends[-1]:
+        return
     if len(ends) == 2:
         quietly(function, *arrays)
         return

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minigrad.kernels import _elementwise, _threads, activation
+from minigrad.kernels import _elementwise, _threads, activation, gates, normal, special
 
 SIZES = (0, 1, 7, 768, 769, 5000, (1 << 17) + 3, (1 << 20) + 1)
 CONSTANTS = {"elu": (1.0, 1.0, 1.0), "elu 0.7": (0.7, 1.0, 1.0), "celu": (1.3, 1.0, 1 / 1.3),
@@ -183,3 +183,12 @@ def test_blocks_are_as_long_as_they_say():
         assert sum(seen) == size
         assert max(seen) <= 2 * _elementwise.BLOCK
         seen.clear()
+
+
+@pytest.mark.parametrize("function", [
+    gates.silu, gates.silu_slope, gates.mish, gates.mish_slope, gates.gelu_tanh,
+    gates.gelu_tanh_slope, normal.gelu, normal.gelu_slope, special.erf, special.erfinv])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_no_elements(function, dtype):
+    y = function(np.empty((0, 3), dtype))
+    assert y.shape == (0, 3) and y.dtype == dtype
