@@ -78,9 +78,10 @@ def layers(torch):
         "LogSoftmax over channels": (nn.LogSoftmax(1), image),
         "PReLU": (nn.PReLU(16), image),
         "GELU": (nn.GELU(), image),
-        "LSTM": (First(nn.LSTM(128, 160, 2)), (6, 64, 128)),
-        "GRU": (First(nn.GRU(128, 160, bidirectional=True)), (6, 64, 128)),
-        "RNN": (First(nn.RNN(128, 160)), (6, 64, 128)),
+        # steps of more than 2^20 multiplications use these threads on purpose
+        "LSTM": (First(nn.LSTM(64, 64, 2)), (40, 16, 64)),
+        "GRU": (First(nn.GRU(64, 64, bidirectional=True)), (40, 16, 64)),
+        "RNN": (First(nn.RNN(128, 160)), (40, 16, 128)),
         "MultiheadAttention": (Self(nn.MultiheadAttention(128, 2)), (256, 2, 128)),
         "TransformerEncoderLayer": (
             nn.TransformerEncoderLayer(128, 2, 256, batch_first=True), (2, 256, 128)),
