@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 from ._device import to_device
@@ -132,4 +131,4 @@ def set_flush_denormal(mode: bool) -> bool:
 
 def get_file_path(*path_components: str) -> str:
     """Return a path inside of the installed package."""
-    return os.path.join(Path(__file__).parent, *path_components)
+    return os.path.join(os.path.dirname(__file__), *path_components)

@@ -7,7 +7,6 @@ it on for a whole run.
 from __future__ import annotations
 
 import os
-import traceback
 from typing import Any
 
 import numpy as np
@@ -85,6 +84,8 @@ def span(array: Any) -> str:
 
 def user_line() -> str:
     """Return the innermost line of the call stack that is not minigrad's own."""
+    import traceback  # half a millisecond that few programs need
+
     frames = [f for f in traceback.extract_stack() if not f.filename.startswith(_PACKAGE)]
     if not frames:
         return "  (no line outside of minigrad)"

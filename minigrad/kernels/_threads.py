@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import glob
 import itertools
 import os
 import threading
 from collections.abc import Callable
 from math import prod
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,18 +38,20 @@ class _OpenBlas(NamedTuple):
 
 def _bundled() -> list[str]:
     """Return the OpenBLAS libraries that NumPy's wheel brings."""
-    package = Path(np.__file__).parent
-    folders = (package.parent / "numpy.libs", package / ".dylibs", package / ".libs")
-    return [str(path) for folder in folders for path in sorted(folder.glob("*openblas*"))]
+    package = os.path.dirname(np.__file__)
+    folders = (f"{package}.libs", os.path.join(package, ".dylibs"), os.path.join(package, ".libs"))
+    patterns = [os.path.join(glob.escape(folder), "*openblas*") for folder in folders]
+    return [path for pattern in patterns for path in sorted(glob.glob(pattern))]
 
 
 def _loaded() -> list[str]:
     """Return the OpenBLAS libraries in this process, on Linux: conda's or the distribution's."""
     try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
+        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.rstrip("\n") for line in file if "openblas" in line]
     except OSError:
         return []
-    return sorted({line.split(maxsplit=5)[5] for line in lines if "openblas" in line})
+    return sorted({line.split(maxsplit=5)[5] for line in lines})
 
 
 def _find_openblas() -> _OpenBlas | None:
