@@ -9,7 +9,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from .. import _random, engine
 from .._check import function
 from ..engine import wrap
 from ..modes import enable_grad
-from ._jacobians import Problem, Row, wrong_entries
+
+if TYPE_CHECKING:
+    from ._jacobians import Problem, Row
 
 ndarray = np.ndarray
 
@@ -61,6 +63,8 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
                                       f"differentiation, vmap or sparse tensors); leave it out")
     if not (check_backward_ad or check_forward_ad):
         raise ValueError("gradcheck: check_backward_ad=False leaves nothing to check")
+    from ._jacobians import wrong_entries  # a millisecond of the import that only checks need
+
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     with preserved(func, inputs):
         problem = _problem(func, inputs, eps, atol, rtol)
@@ -171,6 +175,8 @@ def preserved(func: Any, inputs: Sequence[Any]) -> Iterator[None]:
 
 def _problem(func: Any, inputs: Sequence[Any], eps: float, atol: float, rtol: float) -> Problem:
     """Collect what to vary; wrap `func` so that each call starts from the same state."""
+    from ._jacobians import Problem
+
     leaves, names = [], []
     for k, t in enumerate(inputs):
         for j, inner in enumerate(_tensors(t)):
