@@ -128,7 +128,7 @@ PLANTS = [
         lambda: nn.CrossEntropyLoss(label_smoothing=0.1), (5, 4), torch.tensor([1, 0, 3, 2, 1])),
           "factor", (CROSS_ENTROPY, "input", times(1 / 0.9))),
     Plant("PReLU: slopes rolled", layer(lambda: nn.PReLU(5), (4, 5, 3)), "permuted",
-          ("piecewise._prelu_kernel", "weight", rolled(1))),
+          ("piecewise._prelu_kernel", "weight", rolled())),
     Plant("max_unpool2d: next place", on(unpooled, (1, 1, 2, 2)), "permuted",
           ("adaptive_pool._unpool", "input", rolled())),
     arrays("gelu with the slope of its approximation", "unknown precision", gelu, gelu_grad,
