@@ -163,17 +163,9 @@ class Plan:
         """Multiply."""
         raise NotImplementedError
 
-    def columns_of_x(self, memory: Memory) -> _Columns:
-        """Return the columns for `Forward` and `Weight`."""
-        x, w, stride, padding, dilation, groups, _ = self.like
-        first = (0,) * len(stride)
-        return _Columns(
-            x, padding, first, w[2:], dilation, self.shape[2:], stride, groups, memory
-        )
 
-
-class Forward(Plan):
-    """The convolution of x with w, plus the bias."""
+class _OfInput(Plan):
+    """What those with the columns of x have in common."""
 
     @staticmethod
     def is_small(like: Geometry) -> bool:
@@ -181,8 +173,20 @@ class Forward(Plan):
         return _is_small(like)
 
     def prepare(self, memory: Memory) -> None:
-        self.columns = self.columns_of_x(memory)
-        self.side = _Side(self.shape, self.like.groups, memory)
+        """Make the columns of x, and the matrices of the result or its gradient."""
+        x, w, stride, padding, dilation, groups, _ = self.like
+        first = (0,) * len(stride)
+        self.columns = _Columns(
+            x, padding, first, w[2:], dilation, self.shape[2:], stride, groups, memory
+        )
+        self.side = _Side(self.shape, groups, memory)
+
+
+class Forward(_OfInput):
+    """The convolution of x with w, plus the bias."""
+
+    def prepare(self, memory: Memory) -> None:
+        super().prepare(memory)
         self.rows = *self.side.matrices.shape[:-1], -1
         self.column = *self.side.matrices.shape[:-1], 1
 
@@ -197,17 +201,11 @@ class Forward(Plan):
         return y
 
 
-class Weight(Plan):
+class Weight(_OfInput):
     """The gradients for weight and bias."""
 
-    @staticmethod
-    def is_small(like: Geometry) -> bool:
-        """Tell whether it is for these shapes."""
-        return _is_small(like)
-
     def prepare(self, memory: Memory) -> None:
-        self.columns = self.columns_of_x(memory)
-        self.side = _Side(self.shape, self.like.groups, memory)
+        super().prepare(memory)
         self.ones = ones(self.side.matrices.shape[-1], self.dtype)
         self.rows = *self.side.matrices.shape[:-1], self.columns.matrices.shape[-2]
 
@@ -270,17 +268,12 @@ class Back(Plan):
         return dx, dw, channel_sums(g) if with_bias else None
 
 
-class Fold(Plan):
+class Fold(_OfInput):
     """The gradient for the input, for any stride."""
 
-    @staticmethod
-    def is_small(like: Geometry) -> bool:
-        """Tell whether it is for these shapes."""
-        return Forward.is_small(like)
-
     def prepare(self, memory: Memory) -> None:
-        self.columns = columns = self.columns_of_x(memory)
-        self.side = _Side(self.shape, self.like.groups, memory)
+        super().prepare(memory)
+        columns = self.columns
         self.rows = *self.side.matrices.shape[:-1], -1
         taps = [(slice(None), *tap) for tap in np.ndindex(*self.like.w[2:])]
         self.taps = [(columns.windows[tap], columns.whole[tap]) for tap in taps]

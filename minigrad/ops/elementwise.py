@@ -200,7 +200,11 @@ def _power_input(g: Any, input: Any, exponent: Any) -> Any:
         if exponent == 2:
             return g * (input + input)
         return g * (exponent * input ** (exponent - 1))
-    return _where(exponent == 0, 0.0, g * (exponent * input ** (exponent - 1)))
+    power = input ** (exponent - 1)
+    hidden = exponent == 0
+    if type(g) is not ndarray:  # the derivative for the exponent is g / input there: not hidden
+        hidden = hidden & (power * 0 != 0)  # where 0 times the power would be NaN
+    return _where(hidden, 0.0, g * (exponent * power))
 
 
 def _power_exponent(g: Any, input: Any, exponent: Any, y: Any) -> Any:

@@ -252,3 +252,26 @@ def test_third_derivatives():
         for _ in range(3):
             (g,) = torch.autograd.grad(g, x, create_graph=True)
         assert g.item() == pytest.approx(third, rel=1e-12)
+
+
+def test_pow_by_zero_has_its_mixed_derivatives():
+    """d2 a^b / da db at b = 0 is 1 / a, which PyTorch takes for 0."""
+    a = torch.tensor([2.0, 0.5, 4.0], dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(torch.pow(a, b).sum(), a, create_graph=True)
+    assert slope.tolist() == [0.0] * 3
+    (mixed,) = torch.autograd.grad(slope.sum(), b, create_graph=True)
+    assert mixed.tolist() == [0.5, 2.0, 0.25]
+    (third,) = torch.autograd.grad(mixed.sum(), a)
+    assert third.tolist() == [-0.25, -4.0, -0.0625]
+
+
+def test_pow_by_zero_is_flat_for_every_base():
+    """The slope is 0 where a^(b - 1) is infinite or NaN as well, recorded or not."""
+    values = [0.0, -2.0, math.inf, -math.inf, math.nan]
+    a = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(5, dtype=torch.float64, requires_grad=True)
+    for recorded in (False, True):
+        y = torch.pow(a, b)
+        (slope,) = torch.autograd.grad(y.sum(), a, create_graph=recorded)
+        assert slope.tolist() == [0.0] * 5
