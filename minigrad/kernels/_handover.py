@@ -10,12 +10,18 @@ interpreter lock and one of them goes to sleep after all. So flags are raised by
 It has two rows: the first is True, and so True is written to the flag at once; the second is what
 to watch then, or a False for as long as the other needs to begin.
 
+To watch costs more than to sleep where other programs need the processors. So both threads look
+whether the watched or the watching one was kept from running, and then watch no more for some jobs:
+for twice as many each time, as long as that is found again soon.
+
 Nothing but time depends on the flags: locks decide who may do what.
 """
 
 from __future__ import annotations
 
 import os
+import time
+from _thread import get_ident
 from time import perf_counter, thread_time
 from typing import Any
 
@@ -23,11 +29,11 @@ import numpy as np
 
 __all__ = ["Flags", "processors"]
 
-PATIENCE = 1 << 21  # looks: a worker watches for some 0.7 ms; OpenMP's and BLAS's do for 1-100
-END = 1 << 16  # looks of a caller for the end of a worker's part, before it lets others run
-ENDS = 8  # times that it does so before it sleeps
+PATIENCE = 1 << 22  # looks: a worker watches for some 1.4 ms; OpenMP's and BLAS's do for 1-100
+END = 1 << 16  # looks (20 us) of a caller for the end of a worker's part
+ENDS = 8  # such times in which the worker does not run, before the caller sleeps
 CROWDED = 0.0005  # seconds that a watching thread did not run: others need its processor
-PAUSE = 100  # jobs without any watching where that is so, or a worker does not end in time
+PAUSES = 8, 128  # jobs without any watching where that is so: at first, at most
 START = 1 << 15  # looks (12 us) in which a worker comes from its flag to its first long NumPy call
 any_of: Any = np.logical_or.reduce
 yield_processor: Any = getattr(os, "sched_yield", lambda: None)  # not on every platform
@@ -51,7 +57,8 @@ class Flags:
         self.called = watched[LINE:LINE + 1]
         self.ended = ended[:1]
         self.watching = False
-        self.pause = 0
+        self.pause, self.next_pause = 0, PAUSES[0]
+        self._clock: int | None = None  # tells for how long the worker has run
         self._start = _rows(raised, START), 1, None, np.ndarray(2, bool, watched, LINE, (LINE,))
         self._rest = _rows(watched, PATIENCE), 1, None, np.ndarray(2, bool, ended, 0, (LINE,))
         self._end = np.ndarray(END, bool, ended, 0, (0,))
@@ -62,7 +69,9 @@ class Flags:
             any_of(*self._start)
 
     def begin(self) -> None:
-        """Lower both flags for the next job."""
+        """Lower both flags for the next job; the worker calls it."""
+        if self._clock is None:
+            self._clock = _clock_of_this_thread()
         self.called[0] = self.ended[0] = False
 
     def rest(self) -> None:
@@ -75,17 +84,36 @@ class Flags:
         any_of(*self._rest)
         self.watching = False
         if perf_counter() - wall > thread_time() - own + CROWDED:
-            self.pause = PAUSE
+            self._sleep()
+        elif self.next_pause > PAUSES[0]:
+            self.next_pause -= 1
 
     def await_end(self) -> None:
-        """Watch for the end of the worker's job, for some time."""
+        """Watch for the end of the worker's job, as long as it runs."""
         if self.pause:
             return
-        for _ in range(ENDS):
+        wall, own, idle = perf_counter(), self._run_time(), 0
+        while idle < ENDS:
             if any_of(self._end):
                 return
             yield_processor()  # the worker may wait for this very one
-        self.pause = PAUSE
+            before, wall, ran, own = wall, perf_counter(), own, self._run_time()
+            idle += own - ran < (wall - before) / 2
+        self._sleep()
+
+    def _sleep(self) -> None:
+        """Let the next jobs go without watching, and more of them if there is a next time."""
+        self.pause = self.next_pause
+        self.next_pause = min(2 * self.pause, PAUSES[1])
+
+    def _run_time(self) -> float:
+        """Return the seconds for which the worker has run so far; 0 where nothing tells them."""
+        return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+
+
+def _clock_of_this_thread() -> int | None:
+    clock_of: Any = getattr(time, "pthread_getcpuclockid", None)  # not on every platform
+    return clock_of and clock_of(get_ident())
 
 
 def _rows(flags: np.ndarray, looks: int) -> np.ndarray:

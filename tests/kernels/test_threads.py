@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 
-from minigrad.kernels import _threads
+from minigrad.kernels import _handover, _threads
 from minigrad.kernels._handover import Flags
 from minigrad.kernels.conv import conv
 
@@ -257,3 +257,47 @@ def test_nobody_watches_for_a_while_where_processors_are_busy():
     for _ in range(pause):
         flags.rest()
     assert flags.ended[0]
+
+
+def test_pauses_grow_while_processors_stay_busy_and_shrink_again(monkeypatch):
+    flags = Flags()
+    found = []
+    for _ in range(6):
+        flags.pause = 0
+        flags.await_end()
+        found.append(flags.pause)
+    assert found == [8, 16, 32, 64, 128, 128]
+    flags.pause = 0
+    monkeypatch.setattr(_handover, "CROWDED", 1e9)
+    for _ in range(3):
+        flags.rest()
+    assert flags.next_pause == 125
+
+
+def test_a_caller_watches_as_long_as_the_worker_runs(monkeypatch):
+    flags = Flags()
+    looks = []
+
+    def look(*args):
+        looks.append(args)
+        return len(looks) == 1000
+
+    monkeypatch.setattr(_handover, "any_of", look)
+    monkeypatch.setattr(Flags, "_run_time", lambda flags: 10 * time.perf_counter())
+    flags.await_end()
+    assert len(looks) == 1000 and not flags.pause
+    monkeypatch.setattr(Flags, "_run_time", lambda flags: 0.0)
+    flags.await_end()
+    assert len(looks) == 1000 + _handover.ENDS and flags.pause
+
+
+def test_flags_know_for_how_long_the_worker_has_run():
+    flags = Flags()
+    assert flags._run_time() == 0
+    flags.begin()
+    before = flags._run_time()
+    end = time.thread_time() + 0.01
+    while time.thread_time() < end:
+        pass
+    if hasattr(time, "pthread_getcpuclockid"):
+        assert flags._run_time() - before >= 0.01
