@@ -86,7 +86,7 @@ def pack_node(node: Node, args: Any) -> None:
     for k, source in enumerate(node.plan.sources):
         if not isinstance(node.saved[k], ndarray):
             continue
-        if source is not None and source >= 0:
+        if source in node.op.inputs:
             tensor = args[source]
         else:
             tensor = wrap(node.saved[k], node if source == -1 else None)

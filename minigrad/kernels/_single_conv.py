@@ -13,7 +13,15 @@ import numpy as np
 from minigrad.kernels import _chunks, _correlate, _small_conv, _winograd
 from minigrad.kernels._columns import Columns
 from minigrad.kernels._product import ALONE, VOLUME, multiply
-from minigrad.kernels._small_conv import MEMORY, VECTOR, Geometry, Memory, Plan, channel_sums
+from minigrad.kernels._small_conv import (
+    LINE,
+    MEMORY,
+    VECTOR,
+    Geometry,
+    Memory,
+    Plan,
+    channel_sums,
+)
 from minigrad.kernels.lowering import Ints, Lowering, lowering
 
 
@@ -35,7 +43,8 @@ class _Single(Plan):
             return False
         rows, item = channels * plan.taps, like.dtype.itemsize
         chunks = _chunks.cut(plan, n, rows, like.w[0] // like.groups, item)
-        return len(chunks) == 1 and (rows + like.w[0]) * n * plan.positions * item <= MEMORY
+        room = MEMORY - LINE  # `take` begins each piece at a line
+        return len(chunks) == 1 and (rows + like.w[0]) * n * plan.positions * item <= room
 
     def split(self, memory: Memory, wide: bool, ones: bool) -> Ints:
         """Make the columns; return the numbers of images, groups, rows of g, positions."""

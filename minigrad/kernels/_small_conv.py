@@ -38,6 +38,7 @@ COLUMNS = 589824
 WIDE_COLUMNS, WIDE_IMAGES = 294912, 32768  # with WIDE positions, and VOLUME multiplications
 WIDE = 32
 MEMORY = 3 << 20  # bytes for columns and images of any plan
+LINE = 64  # bytes of a line of the cache
 PLANS, KEEP = 512, 1 << 23  # plans of a thread, bytes of their sources
 _FLOATS = (np.dtype("f4"), np.dtype("f8"))
 
@@ -88,7 +89,7 @@ class Memory:
         """Return uninitialised memory."""
         size = prod(shape) * self.dtype.itemsize
         piece: np.ndarray = np.ndarray(shape, self.dtype, self.rest)
-        self.rest = self.rest[size + -size % 64 :]
+        self.rest = self.rest[size + -size % LINE :]
         return piece
 
 

@@ -89,7 +89,7 @@ def _each_part(work: Callable[[slice], object], size: int) -> None:
 def prelu(x: Array, weight: Array) -> Array:
     """Return x where it is positive, else weight x; one weight, or one for each of axis 1."""
     weight = _column(weight, x.ndim)
-    below = x * weight
+    below = np.asarray(x * weight)
     if below.shape == x.shape and _gentle(weight):
         return np.maximum(x, below, out=below)
     return either(x > ZERO.get(x.dtype, 0), x, below)

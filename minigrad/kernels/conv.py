@@ -190,7 +190,8 @@ def conv_input(
         _correlate.spread_tiles(plan, _flat(g, groups, dtype), turned, _split(dx, groups, dtype))
     elif dx.size:
         phases = _phases(plan, w, groups, dtype)
-        _correlate.correlate_phases(phases, _split(g, groups, dtype), _split(dx, groups, dtype))
+        if phases:  # else all windows lie in the padding
+            _correlate.correlate_phases(phases, _split(g, groups, dtype), _split(dx, groups, dtype))
     return dx.astype(result, copy=False)
 
 

@@ -240,12 +240,14 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if bias is not None:
         if bias.dtype is not y.dtype:
             check_same("linear", y, bias)
+        if bias.ndim > 1:
+            y = y.reshape(*input.shape[:-1], len(weight))
         y += bias
     return y if y.ndim == input.ndim else y.reshape(*input.shape[:-1], len(weight))
 
 
 @_linear.fused  # type: ignore[attr-defined]
-def _linear_backward(g: Any, input: Any, weight: Any, needs: Any) -> Any:
+def _linear_backward(g: Any, input: Any, weight: Any, bias_shape: Any, needs: Any) -> Any:
     """Return all gradients: what the rules say, with the questions that they share asked once."""
     first, second, third = needs
     if g.itemsize < 4 or g.ndim < 2 or not g.size:
@@ -272,7 +274,9 @@ def _linear_backward(g: Any, input: Any, weight: Any, needs: Any) -> Any:
         dw = matrix_product(rows.T, x)
     if first and g.ndim > 2:
         dx = dx.reshape(*g.shape[:-1], inputs)
-    if third:
+    if third and bias_shape != (outputs,):
+        db = g  # the engine sums over what was broadcast
+    elif third:
         one = ones(n, g.dtype)  # a product with ones is faster than NumPy's sum
         db = one.dot(rows) if small else one_blas_thread(one.dot, rows)
     return dx, dw, db

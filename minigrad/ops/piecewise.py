@@ -127,7 +127,7 @@ def _prelu_weight(g: Any, input: Any, weight_shape: Any) -> Any:
     products = where(input > 0, 0.0, g * input)
     if products.ndim > 1:
         products = products.sum([i for i in range(products.ndim) if i != 1])
-    return products.sum_to_size(weight_shape)
+    return products.sum_to_size(weight_shape) if products.ndim else products.reshape(weight_shape)
 
 
 def _column(weight: Any, ndim: int) -> Any:

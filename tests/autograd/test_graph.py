@@ -214,6 +214,18 @@ def test_the_innermost_hooks_count_and_change_the_gradient():
         z.sum().backward()
 
 
+@pytest.mark.parametrize("norm", [torch.nn.BatchNorm1d, torch.nn.InstanceNorm1d])
+def test_saved_tensors_hooks_get_constants_too(norm):
+    layer = norm(3, affine=True, track_running_stats=True).eval()
+    x = leaf([[1.0, 4.0]] * 3, [[2.0, 5.0]] * 3)
+    shapes = []
+    with graph.saved_tensors_hooks(lambda t: shapes.append(tuple(t.shape)) or t, lambda t: t):
+        y = layer(x)
+    assert shapes == [(2, 3, 2), *[(3,)] * 4]  # weight, bias, mean and variance
+    y.sum().backward()
+    torch.testing.assert_close(x.grad, torch.full(x.shape, 1 / (1 + layer.eps) ** 0.5))
+
+
 def test_packed_values_have_no_version_and_every_order():
     x = leaf(1.0, 2.0)
     with graph.saved_tensors_hooks(lambda t: t.clone(), keep):

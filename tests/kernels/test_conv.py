@@ -175,3 +175,10 @@ def test_transposed_convolution_with_output_padding(stride, groups):
         sizes = tuple((n - 1) * stride - 2 + 4 * 2 + 1 + extra for n in g.shape[2:])
         got = conv_input(g, w, sizes, *options)
         np.testing.assert_array_equal(got, want[:, :, : sizes[0], : sizes[1]], strict=True)
+
+
+def test_windows_that_all_lie_in_the_padding():
+    # stride 4 and padding 2 around one element: taps at -2 and 2 only
+    g, w = np.ones((2, 3, 2, 5)), np.ones((3, 1, 1, 2))
+    dx = conv_input(g, w, (1, 6), (4, 1), (2, 0), (1, 1), 1)
+    np.testing.assert_array_equal(dx, np.zeros((2, 1, 1, 6)), strict=True)

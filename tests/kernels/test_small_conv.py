@@ -150,3 +150,11 @@ def test_backward_without_weight_or_bias():
     np.testing.assert_array_equal(dx, conv_input(g, w, x.shape[2:], *case[5:]))
     np.testing.assert_array_equal(db, g.sum((0, 2, 3)))
     assert dw is None
+
+
+@pytest.mark.parametrize("n, length", [(1971, 60), (657, 174)])
+def test_pieces_of_the_memory_that_just_fit(n, length):
+    # columns and gradient take all of it but for the line that aligning the second piece skips
+    x, g = np.ones((n, 1, length), np.float32), np.ones((n, 3, length - 3), np.float32)
+    dw = conv_weight(g, x, (4,), (1,), (0,), (1,), 1)
+    np.testing.assert_array_equal(dw, np.full((3, 1, 4), n * (length - 3), np.float32))

@@ -150,6 +150,17 @@ def test_wrong_arguments():
         F.prelu(x, torch.ones(1, 1))
 
 
+@pytest.mark.parametrize("weight", [[0.25], [1.5], 0.25])
+@pytest.mark.parametrize("value", [-2.0, 3.0])
+def test_prelu_of_a_number(value, weight):
+    x = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+    w = torch.tensor(weight, dtype=torch.float64, requires_grad=True)
+    y = F.prelu(x, w)
+    assert y.shape == () and y.item() == (value if value > 0 else value * w.item())
+    assert torch.autograd.gradcheck(F.prelu, (x, w))
+    assert torch.autograd.gradgradcheck(F.prelu, (x, w))
+
+
 def test_rrelu_draws_slopes_from_its_interval():
     x = torch.full((1000,), -1.0)
     x[:10] = 3

@@ -88,3 +88,16 @@ def test_an_input_changed_in_place_is_found():
         inputs[k].add_(1)
         with pytest.raises(RuntimeError, match="modified by an inplace operation"):
             y.backward(g)
+
+
+@pytest.mark.parametrize("lead, shape", [((4,), (4, 3)), ((4,), (4, 1)), ((4,), (1, 3)), ((4,), ()),
+                                         ((2, 4), (4, 3)), ((2, 4), (2, 1, 3)), ((2, 4), (1,))])
+def test_biases_that_broadcast(lead, shape):
+    x, w, _, g = (t.requires_grad_() for t in tensors(lead, 2, 3))
+    b = torch.arange(float(np.prod(shape)), dtype=torch.float64).reshape(shape).requires_grad_()
+    y = linear(x, w, b)
+    np.testing.assert_allclose((y - linear(x, w)).detach().numpy(),
+                               np.broadcast_to(b.detach().numpy(), y.shape), atol=1e-14)
+    for create in (False, True):
+        (found,) = torch.autograd.grad(y, b, g, retain_graph=True, create_graph=create)
+        np.testing.assert_allclose(found.detach().numpy(), g.detach().sum_to_size(shape).numpy())
