@@ -41,7 +41,10 @@ def apply_any(op: Op, args: Sequence[Any]) -> Any:
         return (y, *aux[: len(op.also)]) if op.also else y
     node = record(op, mask, args, arrays, y, aux) if mask and state.grad else None
     if op.many:
-        return [result(op, args, array, node and Pick(node, k)) for k, array in enumerate(y)]
+        outs = [result(op, args, array, node and Pick(node, k)) for k, array in enumerate(y)]
+        if node is not None and node.plan.y is not None:
+            node.versions += [("y", s, s.count) for s in map(storage_of, outs)]
+        return outs
     out = result(op, args, y, node)
     if node is not None and node.plan.y is not None:
         storage = storage_of(out)

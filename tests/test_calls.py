@@ -88,6 +88,17 @@ def test_errors_are_the_same(call, monkeypatch):
     assert quick == error()
 
 
+def test_writes_into_one_of_several_results_are_noticed():
+    for k in range(2):
+        x = leaf(2, 3)
+        both = torch.aminmax(x, dim=0)
+        both[k].add_(1)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            sum(both).sum().backward()
+    x.aminmax().max.backward()
+    assert x.grad.sum() == 1
+
+
 # ------------------------------------------------------------------ fused backwards over rules
 @op(input=lambda g, other: g * other, other=lambda g, input: g * input, smooth="half")
 def doubly_known(input, other):
