@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _check
 from .._check import floats, takes
-from ..engine import op
+from ..engine import apply, op
 from ..kernels import _small_norm as small
 from ..kernels import norm as kernels
 from .elementwise import sqrt
@@ -44,24 +44,32 @@ def _flat(value: Any) -> Any:
 @op(input=None, weight=None, bias=None, smooth="centre invstd", reference=_layer_reference,
     shown="NativeLayerNormBackward0")
 def _layer_norm(input: Any, weight: Any, bias: Any, dims: int, eps: float) -> Any:
-    rows = _rows(input, dims)
+    rows = input if input.ndim == 2 and dims == 1 else _rows(input, dims)
+    if dims > 1:
+        weight, bias = _flat(weight), _flat(bias)
     normed = small.layer_norm if small.is_small(rows) else kernels.layer_norm
-    y, centre, invstd = normed(rows, _flat(weight), _flat(bias), eps)
-    return y.reshape(input.shape), centre, invstd
+    y, centre, invstd = normed(rows, weight, bias, eps)
+    return y if rows is input else y.reshape(input.shape), centre, invstd
+
+
+LAYER_NORM = _layer_norm.op  # type: ignore[attr-defined]
 
 
 @_layer_norm.fused
 def _(g: Any, input: Any, weight: Any, dims: int, centre: Any, invstd: Any, needs: Any) -> Any:
     # as batch norm's, with the means over the last dimensions of one sample
-    if centre.ndim == 2:  # small arrays keep the normalised values
-        dx, dw, db = small.layer_norm_backward(_rows(g, dims), centre, invstd, _flat(weight), needs)
-    else:
-        dx, dw, db = kernels.layer_norm_backward(_rows(g, dims), _rows(input, dims), centre,
-                                                 invstd, _flat(weight), needs)
-    if dx is not None:
-        dx = dx.reshape(input.shape)
+    rows = _rows(g, dims)
     if dims > 1:
-        shape = input.shape[input.ndim - dims:]
+        weight = _flat(weight)
+    if centre.ndim == 2:  # small arrays keep the centred values
+        dx, dw, db = small.layer_norm_backward(rows, centre, invstd, weight, needs)
+    else:
+        dx, dw, db = kernels.layer_norm_backward(rows, _rows(input, dims), centre, invstd, weight,
+                                                 needs)
+    if dx is not None:
+        dx = dx.reshape(g.shape)
+    if dims > 1:
+        shape = g.shape[g.ndim - dims:]
         dw, db = (d if d is None else d.reshape(shape) for d in (dw, db))
     return dx, dw, db
 
@@ -104,15 +112,19 @@ def _check_normalized(where: str, x: Any, shape: Any, **values: Any) -> int:
 
 def _fits(input: Any, shape: Any, weight: Any, bias: Any) -> bool:
     """Tell whether layer_norm's arguments are as usual; if not, its checks say what is wrong."""
-    x = getattr(input, "_data", None)
-    if type(shape) is not tuple or not shape or type(x) is not ndarray or x.dtype.kind != "f":
+    try:
+        x = input._data
+        dtype = x.dtype
+        return (type(shape) is tuple and shape != () and type(x) is ndarray and dtype.kind == "f"
+                and x.shape[-len(shape):] == shape
+                and (weight is None or _alike(weight._data, dtype, shape))
+                and (bias is None or _alike(bias._data, dtype, shape)))
+    except AttributeError:
         return False
-    for value in (weight, bias):
-        if value is not None:
-            array = getattr(value, "_data", None)
-            if type(array) is not ndarray or array.dtype is not x.dtype or array.shape != shape:
-                return False
-    return x.shape[-len(shape):] == shape
+
+
+def _alike(value: Any, dtype: Any, shape: tuple[int, ...]) -> bool:
+    return type(value) is ndarray and value.dtype is dtype and value.shape == shape
 
 
 @takes("input", "weight", "bias")
@@ -129,7 +141,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
             [-1.0000,  1.0000]])
     """
     if type(eps) is float and _fits(input, normalized_shape, weight, bias):
-        return _layer_norm(input, weight, bias, len(normalized_shape), eps)
+        return apply(LAYER_NORM, (input, weight, bias, len(normalized_shape), eps))
     _check_mixed("layer_norm", _check.tensor(input, "layer_norm"), weight)
     dims = _check_normalized("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     for name, value in (("weight", weight), ("bias", bias)):

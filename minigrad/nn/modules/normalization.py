@@ -66,6 +66,9 @@ class LayerNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input."""
+        own = self._parameters  # attributes take long
+        if "weight" in own and "bias" in own:
+            return F.layer_norm(input, self.normalized_shape, own["weight"], own["bias"], self.eps)
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
