@@ -59,7 +59,7 @@ class Moments(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _divisor(number: int, limit: int) -> int:
+def divisor(number: int, limit: int) -> int:
     """Return the largest divisor of a number that is at most `limit`."""
     return next((k for k in range(min(number, limit), 1, -1) if number % k == 0), 1)
 
@@ -107,7 +107,7 @@ def _short_sums(a: Array) -> Array:
     if not a.flags.c_contiguous or not a.size:
         return np.vecdot(a, ones)
     rows = a.size // length
-    step = rows if a.size <= ALONE else _divisor(rows, ALONE // length)
+    step = rows if a.size <= ALONE else divisor(rows, ALONE // length)
     if step < rows and 8 * step * length < ALONE:
         return np.vecdot(a, ones)
     return np.matmul(a.reshape(-1, step, length), ones).reshape(a.shape[:-1])

@@ -17,6 +17,7 @@ import numpy as np
 from .. import _check, views
 from .._check import floats, takes
 from ..engine import op
+from ..kernels import _small_images as small
 from ..kernels import norm as kernels
 from ..modes import state
 from .elementwise import sqrt
@@ -62,19 +63,26 @@ def _group_reference(input: Any, num_groups: int, weight: Any, bias: Any, eps: f
 
 
 # ------------------------------------------------------------------------------------ fused ops
-@op(input=None, weight=None, bias=None, also="mean var", smooth="statistics",
+@op(input=None, weight=None, bias=None, also="mean var", smooth="centred statistics",
     reference=_batch_reference, shown="NativeBatchNormBackward0")
 def _batch_norm(input: Any, weight: Any, bias: Any, eps: float) -> Any:
     """Normalise by the batch's own statistics; also return mean and unbiased variance."""
-    y, statistics, mean, var = kernels.batch_norm(input, weight, bias, eps)
+    found = small.normalise(input, None, weight, bias, eps)
+    if found is None:
+        centred = None
+        y, statistics, mean, var = kernels.batch_norm(input, weight, bias, eps)
+    else:
+        y, centred, statistics, mean, var = found
     count = input.size // max(len(mean), 1)
-    return y, mean, var * (count / (count - 1) if count > 1 else math.nan), statistics
+    return y, mean, var * (count / (count - 1) if count > 1 else math.nan), centred, statistics
 
 
 @_batch_norm.fused
-def _(g: Any, input: Any, weight: Any, statistics: Any, needs: Any) -> Any:
+def _(g: Any, input: Any, weight: Any, centred: Any, statistics: Any, needs: Any) -> Any:
     # with xhat = (x - mean) / std: dw = sum g xhat, db = sum g and, because mean and std depend on
     # x, dx = w / std (g - mean(g) - xhat mean(g xhat))
+    if centred is not None:
+        return small.gradients(g, None, centred, statistics, weight, needs)
     return kernels.batch_norm_backward(g, input, statistics, weight, needs)
 
 
@@ -92,16 +100,23 @@ def _(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, needs: A
     return kernels.frozen_norm_backward(g, input, mean, var, weight, eps, needs)
 
 
-@op(input=None, weight=None, bias=None, smooth="statistics", reference=_group_reference,
+@op(input=None, weight=None, bias=None, smooth="centred statistics", reference=_group_reference,
     shown=lambda instance: "ViewBackward0" if instance else "NativeGroupNormBackward0")
 def _group_norm(input: Any, num_groups: int, weight: Any, bias: Any, eps: float,
                 instance: bool = False) -> Any:
-    return kernels.group_norm(input, num_groups, weight, bias, eps)
+    found = small.normalise(input, num_groups, weight, bias, eps)
+    if found is not None:
+        return found[:3]
+    y, statistics = kernels.group_norm(input, num_groups, weight, bias, eps)
+    return y, None, statistics
 
 
 @_group_norm.fused
-def _(g: Any, input: Any, num_groups: int, weight: Any, statistics: Any, needs: Any) -> Any:
+def _(g: Any, input: Any, num_groups: int, weight: Any, centred: Any, statistics: Any,
+      needs: Any) -> Any:
     # as batch norm's, with the means of one group of channels of one sample
+    if centred is not None:
+        return small.gradients(g, num_groups, centred, statistics, weight, needs)
     return kernels.group_norm_backward(g, input, num_groups, statistics, weight, needs)
 
 
