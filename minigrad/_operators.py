@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from . import engine
-from .engine import apply
 from .ops import arithmetic, bits, compare, create, elementwise, linalg
 from .views import inplace
 
@@ -32,7 +31,7 @@ def _operator(function: Any, *rest: Any, swap: bool = False) -> Callable[[Any, A
         if other is None:
             return NotImplemented
         try:
-            return apply(made, ((other, self) if swap else (self, other)) + rest)
+            return made.run(other, self, *rest) if swap else made.run(self, other, *rest)
         except TypeError:
             return _foreign(method, self, other)
 

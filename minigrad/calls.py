@@ -1,8 +1,8 @@
 """What a call of an op does, step by step, for all ops and arguments: see `apply_any`.
 
-`engine.apply` does the same in one piece for the usual case. What is unusual comes here: ops over a
-list of tensors or with several results, arrays instead of tensors (inside of rules), tensors that
-vmap has batched, wrong arguments, and every call while anomaly mode, saved tensors hooks or
+`quick_calls.py` does the same in one piece for the usual case. What is unusual comes here: ops
+over a list of tensors or with several results, arrays instead of tensors (inside of rules), tensors
+that vmap has batched, wrong arguments, and every call while anomaly mode, saved tensors hooks or
 somebody else watches (`anomaly.watched`).
 """
 
@@ -125,5 +125,3 @@ def run_forward(op: Op, arrays: list[Any]) -> tuple[Any, Sequence[Any]]:
         y = list(y) if op.many else np.asarray(y)
     return y, aux
 
-
-engine.apply_any = apply_any

@@ -7,14 +7,15 @@ which completes arguments, and the first use of an op with a new set of inputs t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import chain
-from operator import itemgetter
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, TypeVar
 
 from ._check import cannot_take, is_inner, remedy, wrong_type
 
 REQUIRED = object()  # stands for an argument without default
+write: Any = None  # writes the function that calls an op; tensor.py sets it
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "a": "input"}
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,72 +47,43 @@ class Plan:
         # what backward frees; an op that keeps only shapes and options can go back any time
         self.freed = [k for k, i in enumerate(self.direct)
                       if (i in op.inputs or i >= end) and self.names[k] not in op.shown_names]
-        at = {name: k for k, name in enumerate(self.names)}
-        rules = [] if op.reference else [(op.rules[i][0], [at[name] for name in op.rules[i][1]])
-                                         for i in self.positions]
-        self.parts = [] if op.variadic else [one_gradient(rule, used) for rule, used in rules]
-        if op.variadic:  # one function returns all gradients
-            self.by_rules = all_gradients(*rules[0])
-        elif rules:
-            self.by_rules = each_gradient(rules, self.parts)
-        self.run = self.by_rules if op.backward is None else all_gradients(
-            op.backward, [at.get(name) for name in op.backward_names], self.needs, self.wanted)
+        self.write([] if op.reference else [op.rules[i] for i in self.positions], op)
+
+    def write(self, rules: list[tuple[Any, list[str]]], op: Op) -> None:
+        """Write the functions of g and the list of saved values that return gradients."""
+        places = {name: f"saved[{k}]" for k, name in enumerate(self.names)}
+
+        def call(name: str, asked: list[str], *more: str) -> str:  # None: kept for no wanted rule
+            return f"{name}({', '.join(['g', *(places.get(a, 'None') for a in asked), *more])})"
+
+        known = {f"rule{k}": rule for k, (rule, _) in enumerate(rules)}
+        calls = [call(f"rule{k}", asked) for k, (_, asked) in enumerate(rules)]
+        self.parts = [] if op.variadic else [gradient(one, known) for one in calls]
+        every = f"[*{calls[0]}]" if op.variadic and calls else f"[{', '.join(calls)}]"
+        self.run = self.by_rules = gradient(every, known)
+        if op.backward is not None:  # one function returns all gradients, if wanted or not
+            fused = call("backward", op.backward_names, "needs")
+            some = ", ".join(f"d[{k}]" for k in self.wanted).replace("d", f"(d := {fused})", 1)
+            self.run = gradient(f"[*{fused}]" if all(self.needs) else f"[{some}]",
+                                {"backward": op.backward, "needs": self.needs})
 
 
-Run = Callable[[Any, Any], Any]  # of g and the list of saved values
+def gradient(text: str, known: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """Return a function of g and the list of saved values from the text of its result."""
+    return function_of(f"lambda g, saved: {text}", known)
 
 
-def taking(places: list[Any]) -> Callable[[Any], Any]:
-    """Return a function that takes the values at these places out of a list; None is no place."""
-    if not places or None in places:
-        return lambda saved: [None if k is None else saved[k] for k in places]
-    if len(places) > 1:
-        return itemgetter(*places)
-    place = places[0]
-    return lambda saved: (saved[place],)
+def function_of(text: str, known: dict[str, Any], name: str = "written") -> Callable[..., Any]:
+    """Return the function in a text, which knows the values in `known` by name."""
+    # a copy of the code, in which Python notes what the lines of this function meet
+    return FunctionType(_code(text).replace(co_name=name), known)
 
 
-def one_gradient(rule: Callable[..., Any], places: list[int]) -> Run:
-    """Return a rule as a function of g and the saved values, of which it takes those at places."""
-    if not places:
-        return lambda g, saved: rule(g)
-    if len(places) == 1:
-        place = places[0]
-        return lambda g, saved: rule(g, saved[place])
-    take = taking(places)
-    return lambda g, saved: rule(g, *take(saved))
-
-
-def each_gradient(rules: list[Any], parts: list[Run]) -> Run:
-    """Return what gives the list of the rules' gradients, for one and two with fewer calls."""
-    if len(parts) == 1:
-        rule, places = rules[0]
-        if not places:
-            return lambda g, saved: [rule(g)]
-        if len(places) == 1:
-            place = places[0]
-            return lambda g, saved: [rule(g, saved[place])]
-        take = taking(places)
-        return lambda g, saved: [rule(g, *take(saved))]
-    if len(parts) == 2:
-        first, second = parts
-        return lambda g, saved: [first(g, saved), second(g, saved)]
-    return lambda g, saved: [part(g, saved) for part in parts]
-
-
-def all_gradients(function: Callable[..., Any], places: list[Any], needs: Any = None,
-                  wanted: list[int] | None = None) -> Run:
-    """Return what gives the list of gradients that one function computes: all, or the wanted.
-
-    It gets None for what is not kept, because no rule of a wanted gradient names it.
-    """
-    take = taking(places)
-    if wanted is None:
-        return lambda g, saved: [*function(g, *take(saved))]
-    if all(needs):
-        return lambda g, saved: [*function(g, *take(saved), needs)]
-    choose = taking(wanted)
-    return lambda g, saved: [*choose(function(g, *take(saved), needs))]
+@lru_cache(maxsize=1024)
+def _code(text: str) -> CodeType:
+    """Return the code of the function in a text; many have the same."""
+    whole = compile(text, f"{__file__}: written", "exec")
+    return next(part for part in whole.co_consts if isinstance(part, CodeType))
 
 
 class Op:
@@ -150,6 +122,7 @@ class Op:
         self.reference_names = self.check(reference, first=0) if reference else []
         self.shown_names = self.check(self.shown, first=0) if callable(self.shown) else []
         self.plans: dict[int, Plan] = {}
+        self.run: Callable[..., Any] = self.begin  # what calls the op with all its arguments
         # the bit of each input in a plan's mask; 0 for inputs without a derivative
         self.bits = [(i, 1 << i if i in self.rules or self.names[i] in self.reference_names else 0)
                      for i in self.inputs]
@@ -186,8 +159,15 @@ class Op:
         results = [name for name in self.backward_names if name not in self.slots]
         return [*[self.rules[i][1] for i in positions], results]
 
+    def begin(self, *args: Any) -> Any:
+        """Call the op for the first time."""
+        self.run = write(self)
+        return self.run(*args)
+
     def plan(self, mask: int) -> Plan:
+        """Make the plan for a set of inputs that need gradients."""
         made = self.plans[mask] = Plan(self, mask)
+        self.run = self.begin  # written anew at the next call, with this plan in it
         return made
 
     def fill(self, args: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:

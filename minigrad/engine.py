@@ -31,19 +31,13 @@ from typing import Any
 
 import numpy as np
 
-from ._quiet import hush, note_outside, recover, restore, unhush
+from ._quiet import hush, note_outside, restore
 from .anomaly import anomaly
 from .declare import F, Op
 from .modes import state
 from .node_names import show_saved
 from .nodes import GradFn, Leaf, Slot, numbers, run_hooks, wrap
-from .versions import (
-    InferenceStorage,
-    Intercepted,
-    Storage,
-    changed_in_place,
-    storage_of,
-)
+from .versions import Storage, changed_in_place, storage_of
 from .walk import edges, leading_to
 
 ndarray = np.ndarray
@@ -51,7 +45,6 @@ new = object.__new__
 Tensor: Any = None  # the class; tensor.py sets it (late binding: the engine is the lower layer)
 refresh: Any = None  # re-ties a view whose base was rewritten; views.py sets it
 intercept: Any = None  # runs an op on the batched tensors of vmap; func/_vmap.py sets it
-apply_any: Any = None  # does what `apply` does for all ops and arguments; calls.py sets it
 NUMBERS = frozenset({int, float, bool, type(None)})
 
 
@@ -71,14 +64,14 @@ def op(**declaration: Any) -> Callable[[F], F]:
 
     def declare(forward: F) -> F:
         made = Op(forward, declaration, **settings)
-        run, count = apply, len(made.names)
+        count = len(made.names)
 
         def call(*args: Any, **given: Any) -> Any:
             if given or len(args) != count:
                 if "out" in given:
                     return Tensor._write_out(call, args, given)
                 args = made.fill(args, given)  # type: ignore[assignment]
-            return run(made, args)
+            return made.run(*args)
 
         update_wrapper(call, forward)
         made.public, call.op = call, made  # type: ignore[attr-defined]
@@ -90,68 +83,8 @@ def op(**declaration: Any) -> Callable[[F], F]:
 
 
 def apply(op: Op, args: Sequence[Any]) -> Any:
-    """Run an op on tensors and record it, or on plain arrays (inside rules) and record nothing.
-
-    This is `apply_any`, written in one piece for the usual case: an op of one result is called on
-    tensors and numbers. Each function call that is saved here is a twentieth of a small op's time.
-    """
-    if op.several or anomaly.watched:
-        return apply_any(op, args)
-    arrays, mask, found = [*args], 0, False
-    try:
-        for i, bit in op.bits:
-            arg = args[i]
-            kind = type(arg)
-            if kind is Tensor:
-                found = True
-                arrays[i] = arg._data
-                if arg._base is not None:
-                    refresh(arg)
-                if arg._node is not None:
-                    mask |= bit
-            elif isinstance(arg, Tensor):  # parameters: the same again, as Python looks attributes
-                found = True               # up faster where they are all of one class
-                arrays[i] = arg._data
-                if arg._base is not None:
-                    refresh(arg)
-                if arg._node is not None:
-                    mask |= bit
-            elif kind not in NUMBERS:
-                return apply_any(op, args)
-    except Intercepted:
-        return intercept(op, args)
-    if not found:
-        return apply_any(op, args)
-    aux: Sequence[Any] = ()
-    try:
-        if op.view:  # it only arranges memory: nothing that NumPy could warn of
-            y = op.forward(*arrays)
-        else:
-            loud = None
-            try:
-                loud = hush()
-                y = op.forward(*arrays)
-            finally:
-                (unhush if loud else recover)(loud)
-            if op.aux:
-                y, *aux = y
-    except Exception as error:
-        raise op.failure(error, arrays)  # noqa: B904 - what NumPy said stays visible below
-    if type(y) is not ndarray:
-        y = np.asarray(y)
-    out = new(Tensor)
-    out._data = y
-    if op.view:
-        Tensor._mark_view(out, op, args)
-    if mask and state.grad:
-        if y.dtype.kind == "f":
-            out._node = node = record(op, mask, args, arrays, y, aux)
-            if node.plan.y is not None:
-                storage = out._storage = Storage()
-                node.versions.append(("y", storage, 0))
-    elif state.inference and not op.view:
-        out._storage = InferenceStorage()
-    return out
+    """Run an op on tensors and record it, or on plain arrays (inside rules) and record nothing."""
+    return op.run(*args)
 
 
 def record(op: Op, mask: int, args: Sequence[Any], arrays: list[Any], y: Any,
@@ -385,5 +318,6 @@ def settle(d: Any, parent: Any, create: bool) -> Any:
         extra = d.ndim - len(shape)
         axes = tuple(i for i in range(d.ndim)
                      if i < extra or (shape[i - extra] == 1 and d.shape[i] != 1))
-        d = np.add.reduce(d, axis=axes).reshape(shape)
+        wide = np.float32 if d.itemsize == 2 else None  # in float16 a sum of ones ends at 2048
+        d = np.add.reduce(d, axes, wide).reshape(shape)
     return d if d.dtype is parent.dtype or d.dtype == parent.dtype else d.astype(parent.dtype)

@@ -71,6 +71,32 @@ def test_in_one_piece_and_step_by_step_are_the_same(name, mode, monkeypatch):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+def test_every_set_of_inputs_that_need_gradients_is_recorded_like_the_others(monkeypatch):
+    def declared():
+        return op(first=lambda g, second, y: g * second + 0 * y, second=lambda g, first: g * first,
+                  third=None)(lambda first, second, third, times=1: first * second * times)
+
+    def outcomes(made):
+        for needs in itertools.product([False, True], repeat=2):
+            a, b = (leaf(2, 3, seed=k).requires_grad_(need) for k, need in enumerate(needs))
+            for first, second in ((a, b), (a, 2.0), (3, b), (a * 1, b.t().t())):
+                y = made(first, second, None)
+                node = y.grad_fn
+                yield (y.detach().numpy().tobytes(), node and (
+                    node.name(), node.plan.names, [v[0::2] for v in node.versions], node.shape,
+                    node.dtype, [p.name() for p, _ in node.next_functions if p], node.hooks))
+                if node:
+                    y.sum().backward()
+                    yield [None if t.grad is None else t.grad.numpy().tobytes() for t in (a, b)]
+
+    made = declared()
+    quick = [[*outcomes(made)] for _ in range(2)]  # each set for the first time, and again
+    monkeypatch.setattr(anomaly.anomaly, "watched", True)
+    slow = [*outcomes(declared())]
+    assert len(made.op.plans) == 3
+    assert quick[0] == quick[1] == slow
+
+
 @pytest.mark.parametrize("call", [
     lambda x: torch.relu([1.0]), lambda x: torch.relu(2.0), lambda x: x @ torch.ones(3, 4),
     lambda x: x.view(3), lambda x: x.view(-2, 8), lambda x: x.view(-1, -1), lambda x: x.view(2.0),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, _dtype
-from ..engine import apply, op
+from ..engine import op
 from ..kernels._product import VECTOR, many_products, matrix_product, two_products
 from ..kernels._threads import one_blas_thread
 from ..kernels.softmax import ones
@@ -294,7 +294,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """
     try:
         if weight._data.ndim == 2 and input._data.ndim:
-            return apply(LINEAR, (input, weight, bias))
+            return LINEAR.run(input, weight, bias)
     except AttributeError:
         _check.tensors("linear", input=input, weight=weight)
         raise
