@@ -23,7 +23,7 @@ import numpy as np
 from minigrad.kernels._elementwise import in_blocks
 from minigrad.kernels._moments import dots
 from minigrad.kernels._threads import run
-from minigrad.kernels.select import WORDS, ZERO, drop, either, keep
+from minigrad.kernels.select import SMALL, WORDS, ZERO, drop, either, keep, where
 
 try:  # np.clip without its wrapper of Python, present in NumPy 2.0 to 2.4
     from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
@@ -63,7 +63,10 @@ def relu(x: Array, out: Array | None = None) -> Array:
 
 def relu_backward(g: Array, y: Array) -> Array:
     """Return g where the result y of relu is not 0 (also where it is nan), else 0.0."""
-    if y.size < _LARGE // 2 or not (g.flags.c_contiguous and y.flags.c_contiguous):
+    size = y.size
+    if size <= SMALL:
+        return where(y, g, ZERO[y.dtype])
+    if size < _LARGE // 2 or not (g.flags.c_contiguous and y.flags.c_contiguous):
         return keep(g, y != ZERO[y.dtype])
     dx, zero, word = np.empty_like(g), ZERO[y.dtype], WORDS[g.itemsize]
     gradient, result, target = g.reshape(-1).view(word), y.reshape(-1), dx.reshape(-1).view(word)
@@ -125,6 +128,9 @@ def _gentle(weight: Array) -> bool:
 
 def prelu_weight(g: Array, x: Array, shape: tuple[int, ...]) -> Array:
     """Return the gradient of the weight, of `shape`: sums of g x where x is not positive."""
+    if x.itemsize == 2:  # long sums need float32
+        wide = prelu_weight(g.astype(np.float32), x.astype(np.float32), shape)
+        return wide.astype(x.dtype)
     one = prod(shape) == 1
     if x.dtype in _ABOVE and g.dtype == x.dtype and x.size:
         below = clip(x, _BOTTOM[x.dtype], ZERO[x.dtype])

@@ -10,6 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
+try:  # np.where without the search for other kinds of arrays, present in NumPy 2.0 to 2.4
+    from numpy._core._multiarray_umath import where  # type: ignore[import-not-found]
+except ImportError:
+    where = np.where
+
 ZERO = {np.dtype(kind): np.zeros((), kind) for kind in ("f2", "f4", "f8")}  # faster than numbers
 SMALL = 768  # up to here one call of np.where is faster than three simple ones
 _FILLED = 4096  # the same of five
@@ -28,7 +33,7 @@ def _covers(values: np.ndarray, mask: np.ndarray) -> bool:
 def keep(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return floating values where the boolean mask is True, +0.0 elsewhere; shapes broadcast."""
     if values.size <= SMALL or not _covers(values, mask):
-        return np.where(mask, values, ZERO[values.dtype])
+        return where(mask, values, ZERO[values.dtype])
     result = np.empty_like(values)  # no view: gradients that own their memory become `.grad`
     words = result.view(WORDS[values.itemsize])
     if mask.shape == values.shape:
@@ -42,14 +47,14 @@ def keep(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def drop(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return floating values where the boolean mask is False, +0.0 elsewhere; shapes broadcast."""
     if values.size <= SMALL or not _covers(values, mask):
-        return np.where(mask, ZERO[values.dtype], values)
+        return where(mask, ZERO[values.dtype], values)
     return keep(values, np.logical_not(mask))
 
 
 def fill(values: np.ndarray, mask: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Return floating values where the mask is False, else the 0-d `value`; shapes broadcast."""
     if values.size <= _FILLED or not _covers(values, mask):
-        return np.where(mask, value, values)
+        return where(mask, value, values)
     result = np.empty_like(values)
     words = result.view(WORDS[values.itemsize])
     ones = mask.view(np.int8).astype(words.dtype)
@@ -66,7 +71,7 @@ def either(mask: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     As integers, b ^ (a ^ b) is a.
     """
     if mask.size <= SMALL or not mask.shape == a.shape == b.shape:
-        return np.where(mask, a, b)
+        return where(mask, a, b)
     result = np.empty_like(b)
     words = result.view(WORDS[b.itemsize])
     np.copyto(words, mask.view(np.int8))

@@ -14,6 +14,7 @@ from ._elementwise import BLOCK, Elementwise, constant, do_jobs
 from .optimizer import Optimizer, check_at_least_0, check_lr, number, refuse
 
 ndarray = np.ndarray
+float32 = np.dtype(np.float32)
 
 
 class SGD(Optimizer):
@@ -73,25 +74,25 @@ class Plain(Elementwise):
 
     def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
         """Update the parameters that have a gradient."""
-        shrink, jobs, changed = self.shrink, [], []
+        shrink, jobs = self.shrink, []
+        rate = constant(self.rate, float32)
         for param in params:
             node = param._node
             grad = node.grad if type(node) is Leaf else param.grad
             if grad is None:
                 continue
             p, g = param._data, grad._data
-            rate = constant(self.rate, g.dtype)
-            changed.append(param)
+            if g.dtype is not rate.dtype:
+                rate = constant(self.rate, g.dtype)
             if p.size > BLOCK:
                 jobs.append(((rate, shrink), [p, g]))
             elif shrink:
                 _descend(rate, shrink, p, g)
             else:
                 p -= g * rate
+            (param._storage or storage_of(param)).wrote(by, where)
         if jobs:
             do_jobs(_descend, jobs)
-        for param in changed:
-            (param._storage or storage_of(param)).wrote(by, where)
 
 
 def _descend(rate: ndarray, decay: float, p: ndarray, g: ndarray) -> None:

@@ -84,10 +84,15 @@ class Module(Convert, State, CallHooks):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
-                    or self._backward_pre_hooks or everywhere.calls):
+            own = self.__dict__  # asking it is faster than attributes: the class has __getattr__
+            try:
+                hooked = (own["_forward_hooks"] or own["_forward_pre_hooks"]
+                          or own["_backward_hooks"] or own["_backward_pre_hooks"])
+            except KeyError as missing:
+                hooked = getattr(self, missing.args[0])  # for the AttributeError
+            if hooked or everywhere.calls:
                 return call_hooked(self, args, kwargs)
-            return self.forward(*args, **kwargs)
+            return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
         except Exception as error:
             said = explained(error, self, args, kwargs)
             if "_modules" in vars(self):
