@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 import minigrad as torch
+import minigrad.nn.functional as F
 from minigrad.engine import op
 
 
@@ -44,3 +47,13 @@ def test_only_wanted_rules_run():
     assert g.item() == 2.0 and ran == ["b"]
     y.backward()
     assert [t.grad.item() for t in (a, b, c)] == [3.0, 2.0, 1.0] and ran == ["b", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("use", [lambda x, b: x + b, lambda x, b: x * b,
+                                 lambda x, b: F.linear(x, torch.ones(3, 3, dtype=x.dtype), b),
+                                 lambda x, b: F.prelu(-x, -b)])
+def test_float16_is_summed_in_float32(use):
+    x = torch.ones(5000, 3, dtype=torch.float16)  # in float16 a sum of ones ends at 2048
+    b = torch.ones(3, dtype=torch.float16, requires_grad=True)
+    use(x, b).backward(torch.ones(5000, 3, dtype=torch.float16))
+    assert b.grad.dtype == torch.float16 and b.grad.abs().tolist() == [5000] * 3
