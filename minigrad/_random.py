@@ -228,7 +228,7 @@ def _halves(count: int, generator: Generator | None, bits: int) -> Array:
     """Return `count` uint16 or uint32 numbers, cut from as few words as hold them."""
     per_word = 64 // bits
     words = resolve(generator).words(-(-count // per_word))
-    return words.astype(_BITS[64], copy=False).view(_BITS[bits])[:count]
+    return (words if _BITS[64].isnative else words.astype(_BITS[64])).view(_BITS[bits])[:count]
 
 
 def uniform(shape: Shape, dtype: Any = np.float32, generator: Generator | None = None) -> Array:
@@ -254,10 +254,11 @@ def bernoulli(shape: Shape, p: float, generator: Generator | None = None) -> Arr
     if not 0 <= p <= 1:
         raise ValueError(f"p: expected a probability from 0 to 1, got {p}")
     bits = _halves(_count(shape), generator, 16)
-    whole = min(int(p * 65536), 65535)
-    result = bits < whole
-    rest = p * 65536 - whole
-    if rest and (count := int(np.count_nonzero(equal := bits == whole))):
+    share = p * 65536
+    whole = np.array(min(int(share), 65535), _BITS[16])  # an array: numbers take longer
+    result = np.less(bits, whole)
+    if (rest := share - whole.item()) and (
+            count := int(np.count_nonzero(equal := np.equal(bits, whole)))):
         result[equal] = uniform(count, np.float64, generator) < rest
     return result.reshape(shape)
 

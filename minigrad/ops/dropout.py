@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,20 @@ def _alpha_dropout(input: Any, p: float, features: bool, generator: Any) -> Any:
         zero = np.zeros((), input.dtype)
         return input * zero, zero
     shape = input.shape[:2] + (1,) * (input.ndim - 2) if features else input.shape
-    a, kind = 1 / math.sqrt((ALPHA**2 * p + 1) * (1 - p)), input.dtype
-    scale = _kept(input, p, shape, generator).astype(kind)
-    scale *= np.array(a, kind)  # of the array's dtype: numbers are converted more slowly
-    y = input + np.array(ALPHA, kind)  # with s = a or 0, (x + ALPHA) s + a ALPHA (p - 1) is
-    y *= scale  # a x + a p ALPHA where kept: b = a p ALPHA
-    y += np.array(a * ALPHA * (p - 1), kind)
+    scale = _kept(input, p, shape, generator).astype(input.dtype)
+    a, alpha, end = _affine(p, input.dtype)
+    scale *= a
+    y = input + alpha
+    y *= scale
+    y += end
     return y, scale
+
+
+@lru_cache(maxsize=64)
+def _affine(p: float, kind: Any) -> list[ndarray]:
+    """Return a, ALPHA and -a (1 - p) ALPHA as arrays: NumPy converts numbers more slowly."""
+    a = 1 / math.sqrt((ALPHA**2 * p + 1) * (1 - p))
+    return [np.array(value, kind) for value in (a, ALPHA, a * ALPHA * (p - 1))]
 
 
 def check_p(p: float) -> None:
