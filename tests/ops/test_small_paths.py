@@ -216,6 +216,23 @@ def test_small_tables_add_up_rows(shape):
     np.testing.assert_allclose(table.grad.numpy(), expected)
 
 
+@pytest.mark.parametrize("rows", [1, 256, 257])
+@pytest.mark.parametrize("turned", [False, True])
+def test_tables_of_any_length_and_strides(rows, turned):
+    rng = np.random.default_rng(2)
+    table = rng.standard_normal((3, rows) if turned else (rows, 3)).astype(np.float32)
+    leaf = torch.from_numpy(table).requires_grad_()
+    indices = rng.integers(0, rows, (4, 5))
+    y = F.embedding(torch.from_numpy(indices), leaf.t() if turned else leaf)
+    assert y.is_contiguous()
+    np.testing.assert_array_equal(y.detach().numpy(), (table.T if turned else table)[indices])
+    g = rng.standard_normal(y.shape).astype(np.float32)
+    y.backward(torch.from_numpy(g))
+    expected = np.zeros((rows, 3))
+    np.add.at(expected, indices, g)
+    np.testing.assert_allclose(leaf.grad.numpy(), expected.T if turned else expected, atol=2e-6)
+
+
 @pytest.mark.parametrize("bad", [math.inf, math.nan])
 def test_an_infinite_gradient_of_one_row_stays_there(bad):
     table = torch.zeros(3, 2, requires_grad=True)

@@ -99,7 +99,9 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the rows of the table that the input names."""
-        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
+        own = self._parameters  # attributes take long
+        return F.embedding(input, own["weight"] if "weight" in own else self.weight,
+                           self.padding_idx, self.max_norm, self.norm_type,
                            self.scale_grad_by_freq)
 
     def extra_repr(self) -> str:
