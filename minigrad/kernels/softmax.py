@@ -35,7 +35,7 @@ Array = np.ndarray
 _SHORT = 32  # elements
 _ALONE = 8192  # elements: OpenBLAS itself takes one thread only
 _TURNED = 24  # elements: rows whose sums a product with a matrix of ones repeats along them
-_SURE = 1e6  # 1 / sum: shares of a larger sum are normal numbers down to 1e-32
+_SURE = 1e-6  # shares of a larger sum are normal numbers down to 1e-32
 _FINITE = 1e25  # larger sums may come close to infinity
 
 
@@ -77,6 +77,10 @@ def _wide(x: Array) -> Array:
 def _in_blocks(function: Callable[..., None], axis: int, *arrays: Array) -> Array:
     """Apply function(out, *blocks), which works along the middle axis, to blocks of arrays."""
     shape, dtype, size = arrays[0].shape, arrays[0].dtype, arrays[0].size
+    if shape and 0 < size <= _ALONE and axis in (-1, len(shape) - 1) and dtype.itemsize > 2:
+        out = np.empty((size // shape[-1], shape[-1]), dtype)  # the usual small case, at once
+        quietly(function, out, *[array.reshape(out.shape) for array in arrays])
+        return out.reshape(shape)
     axis = axis % max(1, len(shape))  # a number counts as a row of one
     length = shape[axis] if shape else 1
     inner = 1 if axis + 1 >= len(shape) else prod(shape[axis + 1 :])
@@ -137,11 +141,14 @@ def row_maxima(x: Array) -> Array:
 def _softmax(out: Array, x: Array) -> None:
     """Write the shares; where no sum is close to 0 or inf the maximum need not be subtracted."""
     np.exp(x, out=out)
-    total = _sum(out)
-    factor = np.reciprocal(total)
-    each = ones(total.size, x.dtype)  # sums of positive numbers, as fast bounds of the largest
-    if factor.reshape(-1).dot(each) <= _SURE and total.reshape(-1).dot(each) <= _FINITE:
-        out *= factor
+    short = out.ndim == 2 and out.shape[1] <= _TURNED
+    total = out.dot(_square(out.shape[1], out.dtype)) if short else _sum(out)
+    # nan is the smallest and the largest; the places are found in half of the values' time
+    if _SURE <= total.item(total.argmin()) and total.item(total.argmax()) <= _FINITE:
+        if short:
+            out /= total
+        else:
+            out *= np.reciprocal(total)
         return
     np.subtract(x, _top(x), out=out)
     np.exp(out, out=out)
@@ -155,10 +162,10 @@ def _log_softmax(out: Array, x: Array) -> None:
 
 
 def _softmax_backward(out: Array, y: Array, g: Array) -> None:
-    if y.ndim == 2 and y.shape[1] > _TURNED:
-        total = np.vecdot(g, y)[:, None]
-    elif y.ndim == 2:
+    if y.ndim == 2 and y.shape[1] <= _TURNED:
         total = np.multiply(g, y, out=out).dot(_square(y.shape[1], y.dtype))
+    elif y.ndim == 2:
+        total = np.vecdot(g, y)[:, None]
     else:
         total = np.add.reduce(np.multiply(g, y, out=out), axis=1, keepdims=True)
     np.subtract(g, total, out=out)
