@@ -176,4 +176,5 @@ def _every_second(x: Array) -> Array:
 
 @lru_cache(maxsize=64)
 def _bytes(count: int) -> np.dtype:
-    return np.dtype(f"V{count}")
+    """Return a dtype for items of so many bytes: a number, which is copied faster, if there is."""
+    return np.dtype({1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}.get(count, f"V{count}"))

@@ -28,7 +28,7 @@ def reduce_windows(x: np.ndarray, y: np.ndarray, distance: np.ndarray, to: Winne
         max_halves(x, y, distance, to.steps)
     else:
         _reduce(x, y, distance, to.plan, to.steps, nan=False)
-    if x.dtype.kind == "f" and (top := np.maximum.reduce(y, axis=None)) != top:  # nan
+    if x.dtype.kind == "f" and (top := y.item(y.argmax())) != top:  # nan
         _reduce(x, y, distance, to.plan, to.steps, nan=True)
 
 

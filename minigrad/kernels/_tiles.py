@@ -16,6 +16,7 @@ from math import prod
 
 import numpy as np
 
+from minigrad.kernels._moments import ALONE
 from minigrad.kernels._product import matrix_product
 from minigrad.kernels._windows import Axis, Ints
 
@@ -72,5 +73,8 @@ def spread_over_tiles(g: np.ndarray, tile: Ints, spatial: Ints) -> np.ndarray | 
 
 
 def _finite(x: np.ndarray) -> bool:
-    """Return whether all numbers are finite, or else perhaps whether their sum overflows."""
+    """Return whether all numbers are finite; perhaps not where squares or sums overflow."""
+    if x.size <= ALONE and x.flags.c_contiguous:
+        flat = x.reshape(-1)  # a product takes less time than a sum
+        return bool(flat.dot(flat) < np.inf)
     return bool(abs(np.add.reduce(x, axis=None)) < np.inf)

@@ -76,7 +76,7 @@ class Winners:
         if not planes * self.out:
             return
         step = max(1, min(planes, _BLOCK // self.out))
-        corners = _corner_block(self.plan, self.size, step)
+        corners = _corner_block(self, step)
         flat = distance.reshape(-1)
         for start in range(0, planes, step):
             stop = min(planes, start + step)
@@ -126,5 +126,5 @@ def _corners(plan: tuple[Axis, ...]) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _corner_block(plan: tuple[Axis, ...], size: int, planes: int) -> np.ndarray:
-    return (_corners(plan) + (np.arange(planes) * size)[:, None]).reshape(-1)
+def _corner_block(winners: Winners, planes: int) -> np.ndarray:
+    return (_corners(winners.plan) + (np.arange(planes) * winners.size)[:, None]).reshape(-1)

@@ -24,6 +24,7 @@ from minigrad.kernels._elementwise import in_blocks
 from minigrad.kernels._moments import dots
 from minigrad.kernels._threads import run
 from minigrad.kernels.select import SMALL, WORDS, ZERO, drop, either, keep, where
+from minigrad.kernels.softmax import ones
 
 try:  # np.clip without its wrapper of Python, present in NumPy 2.0 to 2.4
     from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
@@ -122,8 +123,8 @@ def _gentle(weight: Array) -> bool:
     """Return whether all weights are in (0, 1], so that the larger of x and weight x is wanted."""
     if weight.size == 1:
         return 0 < weight.item() <= 1
-    flat = weight.reshape(-1)
-    return bool(flat.size and np.minimum.reduce(flat) > 0 and np.maximum.reduce(flat) <= 1)
+    flat = weight.reshape(-1)  # of nan, both places are that of nan
+    return bool(flat.size) and flat.item(flat.argmin()) > 0 and flat.item(flat.argmax()) <= 1
 
 
 def prelu_weight(g: Array, x: Array, shape: tuple[int, ...]) -> Array:
@@ -134,11 +135,13 @@ def prelu_weight(g: Array, x: Array, shape: tuple[int, ...]) -> Array:
     one = prod(shape) == 1
     if x.dtype in _ABOVE and g.dtype == x.dtype and x.size:
         below = clip(x, _BOTTOM[x.dtype], ZERO[x.dtype])
-        rows = (1 if one else x.shape[0] * x.shape[1], -1)
+        rows = (1 if one and x.ndim < 3 else x.shape[0] * x.shape[1], -1)
         found = dots(below.reshape(rows), g.reshape(rows))
-        if not one:
-            found = np.add.reduce(found.reshape(x.shape[:2]))
         if found.dot(found) < np.inf:  # 0 g is nan if g is infinite, and nan x are not dropped
+            if one:
+                found = np.add.reduce(found)
+            else:
+                found = ones(x.shape[0], found.dtype).dot(found.reshape(x.shape[:2]))
             return found.astype(x.dtype).reshape(shape)
     products = drop(g * x, x > ZERO[x.dtype])
     if one:

@@ -104,6 +104,28 @@ def _check_windows(where: str, spatial: Ints, kernel: Ints, stride: Ints, paddin
                            f"the output size would be {out}")
 
 
+def _options(where: str, spatial: Ints, kernel: Any, stride: Any, padding: Any, dilation: Any,
+             ceil_mode: bool) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return kernel, stride, padding and dilation as tuples, if they fit; at once if known."""
+    for option in (kernel, stride, padding, dilation):
+        if type(option) is not int and option is not None:  # tuples of 1 and 1.0 are the same key
+            return _fitting(where, spatial, kernel, stride, padding, dilation, ceil_mode)
+    return _known_options(where, spatial, kernel, stride, padding, dilation, ceil_mode)
+
+
+def _fitting(where: str, spatial: Ints, kernel: Any, stride: Any, padding: Any, dilation: Any,
+             ceil_mode: bool) -> tuple[Ints, Ints, Ints, Ints]:
+    n = len(spatial)
+    kernel = ints(kernel, n, where, "kernel_size")
+    stride = ints(stride, n, where, "stride") if stride not in (None, (), []) else kernel
+    padding, dilation = ints(padding, n, where, "padding"), ints(dilation, n, where, "dilation")
+    _check_windows(where, spatial, kernel, stride, padding, dilation, ceil_mode)
+    return kernel, stride, padding, dilation
+
+
+_known_options = lru_cache(maxsize=256)(_fitting)
+
+
 def _check_shape(where: str, x: Any, n: int) -> None:
     array = x._data
     if array.ndim not in (n + 1, n + 2) or 0 in array.shape[1 - (n + 2 - array.ndim):]:
@@ -116,11 +138,9 @@ def _check_shape(where: str, x: Any, n: int) -> None:
 def _max(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
          ceil_mode: bool, return_indices: bool) -> Any:
     where = f"max_pool{n}d"
-    kernel = ints(kernel_size, n, where, "kernel_size")
-    stride = ints(stride, n, where, "stride") if stride not in (None, (), []) else kernel
-    padding, dilation = ints(padding, n, where, "padding"), ints(dilation, n, where, "dilation")
     _check_shape(where, x, n)
-    _check_windows(where, x._data.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
+    options = _options(where, x._data.shape[-n:], kernel_size, stride, padding, dilation, ceil_mode)
+    kernel, stride, padding, dilation = options
     if not return_indices:
         return _max_pool(x, kernel, stride, padding, dilation, ceil_mode)
     y, choice = _max_pool_with_choice(x, kernel, stride, padding, dilation, ceil_mode)
@@ -221,11 +241,9 @@ def _average_spread(value: Any, shape: Ints, kernel_size: Ints, stride: Ints, pa
 def _avg(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
          count_include_pad: bool, divisor_override: int | None = None) -> Any:
     where = f"avg_pool{n}d"
-    kernel = ints(kernel_size, n, where, "kernel_size")
-    stride = ints(stride, n, where, "stride") if stride not in (None, (), []) else kernel
-    padding = ints(padding, n, where, "padding")
     _check_shape(where, x, n)
-    _check_windows(where, x._data.shape[-n:], kernel, stride, padding, (1,) * n, ceil_mode)
+    kernel, stride, padding, _ = _options(where, x._data.shape[-n:], kernel_size, stride, padding,
+                                          1, ceil_mode)
     if divisor_override == 0:
         raise RuntimeError(f"{where}: divisor_override must not be zero; leave it out to divide by "
                            f"the size of the window")
