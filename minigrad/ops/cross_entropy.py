@@ -11,6 +11,7 @@ import numpy as np
 from .. import _check
 from .._check import floats
 from ..engine import op
+from ..kernels._product import dot
 from ..kernels._threads import one_blas_thread
 from ..kernels.softmax import ones, row_maxima
 from ..modes import state
@@ -312,7 +313,7 @@ def _row_cross_entropy(input: Any, target: Any, reduction: str) -> Any:
         np.exp(powers, powers)
         sums = _row_sums(powers)
         losses = np.log(sums) - logits
-    y = losses.dot(ones(len(x), x.dtype)).item()
+    y = dot(losses, ones(len(x), x.dtype))
     return np.array(y / len(x) if reduction == "mean" else y, input.dtype), places, powers, sums
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from .. import _check
 from .._check import broadcast_error, floats, tensors
 from ..engine import op
+from ..kernels._product import dot
 from ._operands import pair
 from .activation import softplus
 from .choose import clamp, clamp_min
@@ -94,7 +95,7 @@ def _mse_loss(input: Any, target: Any, reduction: str) -> Any:
     if reduction == "none":
         return d * d
     d = wide(d).ravel()
-    y = d.dot(d).item()
+    y = dot(d, d)
     return np.array(y / (d.size or math.nan) if reduction == "mean" else y, a.dtype)
 
 

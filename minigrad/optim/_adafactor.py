@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import wrap
+from ..kernels._product import dot
 from ..tensor import Tensor
 from ._elementwise import first_step, next_step, zeros_of
 from .optimizer import Optimizer, Update, check_lr, number
@@ -97,7 +98,7 @@ def _zeros(shape: tuple[int, ...], like: ndarray) -> Tensor:
 def _rms(x: ndarray) -> float:
     """Return the root of the mean square."""
     flat = x.ravel() if x.itemsize > 2 else x.ravel().astype(np.float32)
-    return math.sqrt(float(flat.dot(flat)) / x.size) if x.size else 0.0
+    return math.sqrt(dot(flat, flat) / x.size) if x.size else 0.0
 
 
 def _mean_squares(state: dict[str, Any], g: ndarray, share: float, eps: float) -> ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigrad.kernels import _product, _threads
-from minigrad.kernels._product import many_products, matrix_product, two_products
+from minigrad.kernels._product import dot, many_products, matrix_product, two_products
 
 # below and above the sizes at which a product is cut; tall, wide and thin ones
 SHAPES = [(3, 4, 5), (0, 3, 4), (3, 0, 4), (1, 70_000, 4), (130, 129, 131), (17, 700, 1000),
@@ -119,3 +119,14 @@ def test_two_products_of_different_sizes():
     for c, d in ((a, b[:, :50]), (a[:5], b)):
         for y, want in zip(two_products(a, b, c, d), (a @ b, c @ d), strict=True):
             np.testing.assert_array_equal(y, want, strict=True)
+
+
+@pytest.mark.parametrize("size", [0, 5, 9216, 12650, 100_000])
+def test_dot_has_the_same_bits_for_any_number_of_threads(size, threads):
+    rng, found = np.random.default_rng(size), []
+    a, b = rng.standard_normal(size), rng.standard_normal(size)
+    for count in (1, 2):
+        threads(count)
+        found.append(dot(a, b))
+    assert found[0] == found[1] and type(found[0]) is float
+    np.testing.assert_allclose(found[0], (a * b).sum(), rtol=1e-9, atol=1e-9)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..._dtype import dtype_of
 from ...engine import wrap
+from ...kernels._product import dot
 from ...tensor import Tensor
 from ...views import wrote
 
@@ -44,7 +45,7 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0,
     if order == 2:  # one pass without temporary arrays
         flat = [a.astype(np.float64 if kind.itemsize > 4 else np.float32, copy=False).ravel()
                 for a in arrays]
-        total: Any = math.sqrt(sum(float(np.dot(a, a)) for a in flat))
+        total: Any = math.sqrt(sum(dot(a, a) for a in flat))
     else:
         norms = [float(np.linalg.norm(a.ravel(), order)) for a in arrays]
         total = float(np.linalg.norm(norms, order))
