@@ -144,7 +144,7 @@ def _softmax(out: Array, x: Array) -> None:
     short = out.ndim == 2 and out.shape[1] <= _TURNED
     total = out.dot(_square(out.shape[1], out.dtype)) if short else _sum(out)
     # nan is the smallest and the largest; the places are found in half of the values' time
-    if _SURE <= total.item(total.argmin()) and total.item(total.argmax()) <= _FINITE:
+    if total.item(total.argmin()) >= _SURE and total.item(total.argmax()) <= _FINITE:
         if short:
             out /= total
         else:

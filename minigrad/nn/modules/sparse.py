@@ -99,10 +99,9 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the rows of the table that the input names."""
-        own = self._parameters  # attributes take long
-        return F.embedding(input, own["weight"] if "weight" in own else self.weight,
-                           self.padding_idx, self.max_norm, self.norm_type,
-                           self.scale_grad_by_freq)
+        weight = self._parameters.get("weight")  # the attribute takes long
+        return F.embedding(input, self.weight if weight is None else weight, self.padding_idx,
+                           self.max_norm, self.norm_type, self.scale_grad_by_freq)
 
     def extra_repr(self) -> str:
         return (f"{self.num_embeddings}, {self.embedding_dim}" + _changed(self, padding_idx=None)
