@@ -12,7 +12,7 @@ How each is computed is chosen by shapes alone, and the constants named can be s
   copied: in long `runs` where it can, line by line elsewhere, not at all for 1x1 kernels. `_chunks`
   cuts the batch, and images, into chunks of at most CHUNK_BYTES of columns; from PIECE
   multiplications on there are at least two, for two threads. Below NARROW (or SLIM) positions the
-  images of a chunk lie side by side in one matrix.
+  images of a chunk lie side by side. Of long lines less is copied (`_lines`).
 * The input gradient for stride 1 is a convolution of g with the turned weights. For a stride it is
   one such convolution for each phase of x, or one product where no taps overlap (`patches`).
   Where x has few channels or many positions, the columns of dx are computed instead, and added up
@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels import _correlate, _folded, _winograd
+from minigrad.kernels import _correlate, _folded, _lines, _winograd
 from minigrad.kernels._chunks import COPY
 from minigrad.kernels._product import cuttable
 from minigrad.kernels._single_conv import ForwardSingle, WeightSingle
@@ -138,9 +138,12 @@ def _compute(
         _winograd.correlate(x, w.astype(y.dtype, copy=False), padding, bias, y)
         return
     plan = lowering(x.shape[2:], w.shape[2:], stride, padding, dilation, out)
-    ones = bias is not None and not plan.identity and not plan.patches
-    rows = _rows(w, groups, y.dtype, bias if ones else None)
     x, results = _split(x, groups, y.dtype), _flat(y, groups, y.dtype)
+    if _lines.applies(plan, w.shape[1], len(w) // groups, y.dtype):
+        _lines.correlate(plan, x, _lines.rows(w, groups, y.dtype), results, bias)
+        return
+    ones = bias is not None and not (plan.identity or plan.patches)
+    rows = _rows(w, groups, y.dtype, bias if ones else None)
     _correlate.correlate(plan, x, rows, results, ones)
     if bias is not None and not ones:
         y += bias.reshape(-1, *(1,) * len(out))

@@ -8,6 +8,7 @@ from minigrad.kernels import (
     _chunks,
     _correlate,
     _folded,
+    _lines,
     _product,
     _small_conv,
     _winograd,
@@ -172,6 +173,7 @@ SHARED = {(kernels, "SHARED"): -1, (kernels, "FOLDED"): 10**9}
 FOLDED = {(kernels, "SHARED"): 10**9, (kernels, "FOLDED"): -(10**9)}
 APART = {(kernels, "SHARED"): 10**9, (kernels, "FOLDED"): 10**9}
 WINOGRAD = {(_winograd, name): 1 for name in ("CHANNELS", "SMALLEST", "SPAN")}
+LINES = APART | {(_lines, "SHORT"): 1, (_lines, "LEAST"): 1, (_product, "tiling"): True}
 # What the choice by shape may pick for what is not small, forced for every case.
 PATHS = {
     "never-small": {},
@@ -196,6 +198,9 @@ PATHS = {
     },
     "never-scatter": {(kernels, "ADD"): 10**9},
     "never-shared": APART,
+    "line-products": LINES,
+    "line-products-one-image-a-chunk": LINES | {(_chunks, "CHUNK_BYTES"): 1},
+    "line-products-on-threads": LINES | {(_chunks, "PIECE"): 1},
     "winograd": WINOGRAD,
     "winograd-one-image-a-chunk": WINOGRAD | {(_winograd, "CHUNK_BYTES"): 1},
     "tiles": {(_product, "tiling"): True, (_product, "VOLUME"): 400},

@@ -10,6 +10,8 @@ from tests.kernels.convolutions import all_three, all_three_direct, backward, sa
 
 # Rounding differs from the reference's.
 LARGE = {
+    "lines": (5, 12, (20, 37), 14, (3, 5), (1, 1), (2, 1), (1, 2), 2),
+    "3d-lines": (3, 6, (7, 5, 18), 8, (3, 3, 3), (1, 1, 1), (1, 0, 2), (1, 1, 1), 1),
     "thick": (9, 16, (32, 32), 32, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "thin": (16, 3, (32, 32), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "small-maps": (16, 48, (8, 8), 64, (3, 3), (1, 1), (1, 1), (1, 1), 1),
