@@ -102,7 +102,7 @@ def grouped(shape: Ints, groups: int | None) -> Groups:
         layout = (images, channels * length) if repeat else rows
         return Groups(True, images, channels, length, channels, each, each, each,
                       *_counts(images * length), repeat, layout, np.ones(images), True)
-    inside = (groups, channels // groups)
+    inside = (groups, channels // max(groups, 1))
     return Groups(False, images, channels, length, images * groups, (images, groups, 1), inside,
                   (images, *inside), *_counts(inside[1] * length), 0, rows, np.ones(images),
                   inside[1] == 1)

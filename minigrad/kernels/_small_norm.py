@@ -21,7 +21,9 @@ from minigrad.kernels.softmax import ones
 
 Array = np.ndarray
 SMALL = 8192  # elements
-_NARROW = 24  # elements: rows up to here are centred by a product with a matrix
+# Lengths of rows that are centred by a product with a matrix; of length 1 it would be 0, which
+# BLAS does not multiply with NaN
+_NARROW = range(2, 25)
 _SINGLE, _DOUBLE = np.dtype("f4"), np.dtype("f8")
 
 
@@ -33,7 +35,7 @@ def is_small(x: Array) -> bool:
 @lru_cache(maxsize=16)
 def _constants(length: int) -> tuple[Array, Array, Array, Array]:
     """Return D, ones, a vector with which a product is the mean, and D I - 1 for short rows."""
-    centring = length * np.eye(length if length <= _NARROW else 0) - 1
+    centring = length * np.eye(length if length in _NARROW else 0) - 1
     return np.array(float(length)), np.ones(length), np.full(length, 1 / length), centring
 
 
@@ -49,7 +51,7 @@ def layer_norm(
     length = x.shape[1]
     size, one, share, centring = _constants(length)
     c = x.astype(_DOUBLE, "C")  # whose layout the result has
-    if length <= _NARROW:
+    if length in _NARROW:
         c = c.dot(centring)
     else:
         total = c.dot(one)
@@ -86,7 +88,7 @@ def layer_norm_backward(
         p *= h
         p *= h
         p *= h
-        if length <= _NARROW:
+        if length in _NARROW:
             wide *= h[:, None].dot(weights[None])
             wide = wide.dot(centring)
             product = p[:, None].dot(one[None])

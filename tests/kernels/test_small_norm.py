@@ -73,3 +73,15 @@ def test_results_are_row_major_at_any_strides(turn):
     assert torch.equal(y, same)
     (y * y).sum().backward()
     assert x.grad.shape == x.shape and weight.grad.shape == weight.shape
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("length", [1, 2, 30])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nan_is_not_hidden(rows, length, value):
+    x = torch.ones(rows, length)
+    x[0, 0] = value
+    y = torch.nn.functional.layer_norm(x.requires_grad_(), (length,))
+    y.sum().backward()
+    for found in (y, x.grad):
+        assert found[0].isnan().all() and (found[1:] == 0).all()

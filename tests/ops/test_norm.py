@@ -145,3 +145,11 @@ def test_response_norm_and_normalize():
     np.testing.assert_allclose(out.numpy(), [[0.6, 0.8]], rtol=1e-6)
     with pytest.raises(IndexError, match="Dimension out of range"):
         F.normalize(torch.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_instance_norm_of_no_channels(dtype):
+    x = torch.ones(2, 0, 3, dtype=dtype, requires_grad=True)
+    y = F.instance_norm(x)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == (2, 0, 3)
