@@ -19,6 +19,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from minigrad.kernels._windows import Axis
+    from minigrad.kernels._winners import Winners
 
 __all__ = ["is_halving", "max_halves", "spread_halves", "sum_halves"]
 
@@ -45,18 +46,18 @@ def is_halving(plan: tuple[Axis, ...]) -> bool:
     )
 
 
-def max_halves(x: Array, y: Array, distance: Array, steps: tuple[int, ...]) -> None:
-    """Write the maxima of x (planes, *spatial) without NaN to y, how far the winners are from the
-    first elements of their windows to `distance`; `steps` are those between neighbours of x.
+def max_halves(x: Array, y: Array, distance: Array, to: Winners) -> None:
+    """Write the maxima of x (..., *spatial) without NaN to y, how far the winners are from the
+    first elements of their windows to `distance`.
 
     Equal values leave the first one the winner.
     """
-    x = _even(x, y.shape).reshape(-1)
-    key = x.size, x.dtype, y.shape[1:], steps
+    x = (x if to.even else _even(x, to.shape)).reshape(-1)
+    key = x.size, x.dtype, to
     kept: dict[Any, Any] = _kept.__dict__
     work = kept.get(key)
     if work is None:
-        work = _MaxHalves(*key, distance.dtype)
+        work = _MaxHalves(x.size, x.dtype, to.shape, to.steps, distance.dtype)
         if x.size <= SMALL:
             if len(kept) >= KEEP:
                 kept.clear()
@@ -126,7 +127,8 @@ class _MaxHalves:
 
 def sum_halves(x: Array, y: Array) -> None:
     """Write the sums of the windows of floating x (planes, *spatial) to y."""
-    out, x, y = y.shape[1:], _even(x, y.shape).reshape(-1), y.reshape(-1)
+    out = y.shape[1:]
+    x, y = _even(x, out).reshape(-1), y.reshape(-1)
     total, size, row = np.empty(x.size, x.dtype), x.size // 2, 1
     np.add(x[1:], x[:-1], out=total[:-1])
     item, picked = _HALVES.get(x.itemsize, x.dtype), _every_second(total)
@@ -161,11 +163,11 @@ def _doubled(g: Array) -> Array:
     return pairs
 
 
-def _even(x: Array, shape: tuple[int, ...]) -> Array:
-    """Return x without the last element of odd axes."""
-    if x.shape[1:] == tuple([2 * n for n in shape[1:]]):
+def _even(x: Array, out: tuple[int, ...]) -> Array:
+    """Return x (..., *spatial) without the last element of odd axes."""
+    if x.shape[-len(out) :] == tuple([2 * n for n in out]):
         return x
-    return np.ascontiguousarray(x[(slice(None), *(slice(2 * n) for n in shape[1:]))])
+    return np.ascontiguousarray(x[(..., *(slice(2 * n) for n in out))])
 
 
 def _every_second(x: Array) -> Array:

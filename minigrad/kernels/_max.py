@@ -25,11 +25,25 @@ _BOOL = np.dtype(bool)
 def reduce_windows(x: np.ndarray, y: np.ndarray, distance: np.ndarray, to: Winners) -> None:
     """Write the maxima of the windows of x (planes, *spatial) to y, the distances to `distance`."""
     if to.halving:
-        max_halves(x, y, distance, to.steps)
+        max_halves(x, y, distance, to)
     else:
         _reduce(x, y, distance, to.plan, to.steps, nan=False)
-    if x.dtype.kind == "f" and (top := y.item(y.argmax())) != top:  # nan
+    if _has_nan(y):
         _reduce(x, y, distance, to.plan, to.steps, nan=True)
+
+
+def halve(x: np.ndarray, y: np.ndarray, distance: np.ndarray, to: Winners) -> bool:
+    """Do as `reduce_windows` for images of any leading axes; tell whether there is no NaN.
+
+    For NaNs it is the wrong way.
+    """
+    max_halves(x, y, distance, to)
+    return not _has_nan(y)
+
+
+def _has_nan(y: np.ndarray) -> bool:
+    """Tell whether non-empty y has a NaN, which argmax finds first."""
+    return y.dtype.kind == "f" and (top := y.item(y.argmax())) != top
 
 
 def _reduce(

@@ -34,6 +34,7 @@ class Winners:
         self.steps = tuple([d * s for d, s in zip(dilation, strides(spatial), strict=True)])
         self.dtype = distance_dtype(spatial, kernel, dilation)
         self.halving = is_halving(self.plan)
+        self.even = not any(n % 2 for n in spatial)
         dilated = max(dilation) > 1
         self.disjoint = not dilated and all(s >= k for s, k in zip(stride, kernel, strict=True))
         self.gaps = dilated and any(axis.gaps().any() for axis in self.plan)
@@ -45,6 +46,11 @@ class Winners:
     def scatter(self, g: np.ndarray, distance: np.ndarray, dx: np.ndarray) -> None:
         """Add each g to dx (zeros at first) where its winner is; PyTorch's order of additions."""
         flat, g = dx.reshape(-1), g.reshape(-1)
+        if self.disjoint and not self.gaps and 0 < distance.size <= _BLOCK:  # one block
+            at = distance.reshape(-1).astype(np.int64)
+            at += _corner_block(self, distance.size // self.out)
+            flat[at] = g
+            return
         for start, stop, at in self._blocks(distance):
             values = g[start * self.out : stop * self.out]
             target = flat[start * self.size : stop * self.size]

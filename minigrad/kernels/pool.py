@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad._quiet import quietly
 from minigrad.kernels._adaptive_max import (
     adaptive_max_pool,
     gather_flat,
@@ -23,7 +24,8 @@ from minigrad.kernels._average import (
     avg_pool,
     avg_pool_backward,
 )
-from minigrad.kernels._max import reduce_windows
+from minigrad.kernels._halves import SMALL
+from minigrad.kernels._max import halve, reduce_windows
 from minigrad.kernels._planes import in_planes
 from minigrad.kernels._windows import Ints, output_size
 from minigrad.kernels._winners import distance_dtype, winners_of, winners_to_find
@@ -61,7 +63,10 @@ def max_pool(
     shape = x.shape[:2] + winners.shape
     y, distance = np.empty(shape, x.dtype), np.empty(shape, winners.dtype)
     if y.size:
-        in_planes(reduce_windows, (np.ascontiguousarray(x), y, distance), winners)
+        x = np.ascontiguousarray(x)
+        small = winners.halving and x.size <= SMALL
+        if not small or not quietly(halve, x, y, distance, winners):
+            in_planes(reduce_windows, (x, y, distance), winners)
     return y, distance
 
 
