@@ -48,7 +48,7 @@ class Elementwise:
     def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
         """Update the parameters of group `number` that have a gradient."""
         state = optimizer.state
-        small, grads, states, changed = [], [], [], []
+        small, grads, states = [], [], []
         jobs: list[Job] = []
         for param in params:
             node = param._node
@@ -56,7 +56,7 @@ class Elementwise:
             if grad is None:
                 continue
             g, own = grad._data, state[param]
-            changed.append(param)
+            (param._storage or storage_of(param)).wrote(by, where)
             if own and g.size <= SMALL:
                 small.append(param)
                 grads.append(g)
@@ -67,11 +67,10 @@ class Elementwise:
         t = flat.count() if flat is not None else None
         if t is None:
             jobs += map(self.job, states, small, grads)
-        do_jobs(self.kernel, jobs)
+        if jobs:
+            do_jobs(self.kernel, jobs)
         if flat is not None and t is not None:
             flat.update(self, t, grads)
-        for param in changed:
-            (param._storage or storage_of(param)).wrote(by, where)
 
     def job(self, own: dict[str, Any], param: Tensor, g: ndarray) -> Job:
         """Count a step of one parameter, whose state is `own`; return what is to be done."""
@@ -100,13 +99,13 @@ class Flat:
     """Small parameters side by side: their values, gradients and states."""
 
     params: list[Tensor]
-    arrays: list[ndarray]  # the parameters' own
-    rows: list[ndarray]  # the same, flat
+    shown: list[ndarray]  # the parameters' own arrays, and then what the states must show
+    rows: list[ndarray]  # the parameters' arrays, flat
     values: ndarray
     grads: ndarray
     parts: list[ndarray]  # of `values`, one a parameter
     states: list[ndarray] = field(default_factory=list)
-    views: dict[str, list[ndarray]] = field(default_factory=dict)  # what the states must show
+    names: list[str] = field(default_factory=list)  # of the states, in the order of `shown`
     steps: ndarray | None = None
 
     @classmethod
@@ -124,48 +123,51 @@ class Flat:
         ends = np.cumsum([a.size for a in arrays])
         cuts = [slice(int(end) - a.size, int(end)) for end, a in zip(ends, arrays, strict=True)]
         values = np.empty(int(ends[-1]), dtype)
-        made = cls(params, arrays, [a.reshape(-1) for a in arrays], values, np.empty_like(values),
-                   [values[cut] for cut in cuts])
+        made = cls(params, [*arrays], [a.reshape(-1) for a in arrays], values,
+                   np.empty_like(values), [values[cut] for cut in cuts])
         for k, name in enumerate(rule.names):
             whole = np.concatenate([own[k]._data.reshape(-1) for own in owned])
             made.states.append(whole)
-            made.views[name] = [whole[cut].reshape(a.shape)
-                                for cut, a in zip(cuts, arrays, strict=True)]
-            for own, view in zip(owned, made.views[name], strict=True):
-                own[k]._data = view
+            made.show(name, [own[k] for own in owned],
+                      [whole[cut].reshape(a.shape) for cut, a in zip(cuts, arrays, strict=True)])
         if rule.counted:
             counts = [own["step"] for own in all_own]
             made.steps = np.array([c._data for c in counts], counts[0]._data.dtype)
-            made.views["step"] = [made.steps[k:k + 1].reshape(()) for k in range(len(params))]
-            for count, view in zip(counts, made.views["step"], strict=True):
-                count._data = view
+            made.show("step", counts, [made.steps[k:k + 1].reshape(()) for k in range(len(params))])
         return made
 
+    def show(self, name: str, tensors: list[Tensor], views: list[ndarray]) -> None:
+        """Let states show parts of an array."""
+        self.names.append(name)
+        self.shown += views
+        for tensor, view in zip(tensors, views, strict=True):
+            tensor._data = view
+
     def holds(self, params: list[Tensor], states: list[dict[str, Any]]) -> bool:
-        """Tell whether these are the parameters, and nobody has replaced an array since."""
-        if not (len(params) == len(self.params) and all(map(is_, params, self.params))
-                and all(map(is_, [param._data for param in params], self.arrays))):
-            return False
+        """Tell whether the parameters and their states still have the arrays that they had."""
+        found = [param._data for param in params]
         try:
-            return all(all(map(is_, [own[name]._data for own in states], views))
-                       for name, views in self.views.items())
+            for name in self.names:
+                found += [own[name]._data for own in states]
         except (KeyError, AttributeError):  # a state is gone
             return False
+        return len(found) == len(self.shown) and all(map(is_, found, self.shown))
 
     def count(self) -> float | None:
         """Count a step of all and return its number; None if they are not at the same step."""
         if self.steps is None:
             return 2.0
-        t: float = self.steps.item(0) + 1
-        if np.count_nonzero(self.steps != t - 1):
+        counts = self.steps.tolist()
+        t: float = counts[0]
+        if counts.count(t) < len(counts):
             return None
-        self.steps += 1
-        return t
+        np.add(self.steps, constant(1, self.steps.dtype), self.steps)
+        return t + 1
 
     def update(self, rule: Elementwise, t: float, grads: list[ndarray]) -> None:
         """Run the formula of step t once for all."""
         values = self.values
-        np.concatenate(self.rows, out=values)
+        np.concatenate(self.rows, None, values)
         np.concatenate(grads, None, self.grads)
         in_blocks(rule.kernel, rule.constants(t), values, self.grads, *self.states)
         for row, part in zip(self.rows, self.parts, strict=True):
@@ -181,7 +183,10 @@ def _overlap(arrays: list[ndarray]) -> bool:
 # ------------------------------------------------------------------- what the formulas share
 def in_blocks(kernel: Callable[..., None], constants: tuple[Any, ...], *arrays: ndarray) -> None:
     """Call an elementwise kernel on arrays of one shape; large ones part by part."""
-    do_jobs(kernel, [(constants, list(arrays))])
+    if arrays[0].size <= BLOCK:
+        kernel(*constants, *arrays)
+    else:
+        do_jobs(kernel, [(constants, list(arrays))])
 
 
 def do_jobs(kernel: Callable[..., None], jobs: list[Job]) -> None:

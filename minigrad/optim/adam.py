@@ -64,7 +64,7 @@ class Adam(Optimizer):
 
     def _prepare(self, group: dict[str, Any]) -> Elementwise:
         lr, eps = number(group["lr"]), group["eps"]
-        b1, b2 = (number(beta) for beta in group["betas"])
+        b1, b2 = map(number, group["betas"])
         shrink, penalty = decay_of(group, lr)
         sign = -1 if group["maximize"] else 1
 
@@ -88,20 +88,21 @@ def _adam(b1: float, b2: float, eps: float, length: float, shrink: float, penalt
         p *= shrink
     if penalty:
         g = g + p * penalty
-    kind, scratch = p.dtype, np.empty_like(p)
-    m *= constant(b1, kind)
-    m += np.multiply(g, constant(1 - b1, kind), out=scratch)
-    v *= constant(b2, kind)
-    np.multiply(g, g, out=scratch)
-    scratch *= constant(1 - b2, kind)
-    v += scratch
+    kind, scratch = p.dtype, np.empty_like(p)  # numbers as arrays: NumPy converts them more slowly
+    np.multiply(m, constant(b1, kind), m)
+    np.multiply(g, constant(1 - b1, kind), scratch)
+    np.add(m, scratch, m)
+    np.multiply(v, constant(b2, kind), v)
+    np.multiply(g, g, scratch)
+    np.multiply(scratch, constant(1 - b2, kind), scratch)
+    np.add(v, scratch, v)
     if largest is not None:
         v = np.maximum(largest, v, out=largest)
-    np.sqrt(v, out=scratch)
-    scratch += eps
-    np.divide(m, scratch, out=scratch)
-    scratch *= length
-    p -= scratch
+    np.sqrt(v, scratch)
+    np.add(scratch, np.array(eps, kind), scratch)
+    np.divide(m, scratch, scratch)
+    np.multiply(scratch, np.array(length, kind), scratch)
+    np.subtract(p, scratch, p)
 
 
 class AdamW(Adam):
