@@ -167,7 +167,8 @@ def _even(x: Array, out: tuple[int, ...]) -> Array:
     """Return x (..., *spatial) without the last element of odd axes."""
     if x.shape[-len(out) :] == tuple([2 * n for n in out]):
         return x
-    return np.ascontiguousarray(x[(..., *(slice(2 * n) for n in out))])
+    inside: Any = (..., *(slice(2 * n) for n in out))
+    return np.ascontiguousarray(x[inside])
 
 
 def _every_second(x: Array) -> Array:
