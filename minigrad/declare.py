@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from ._check import cannot_take, is_inner, remedy, wrong_type
 
 REQUIRED = object()  # stands for an argument without default
-write: Any = None  # writes the function that calls an op; tensor.py sets it
+OFTEN = 16  # calls after which an op gets a function of its own (0.5 ms); tests set it to 0
+step_by_step: Any = None  # calls an op; tensor.py sets both to what is in calls.py
+write: Any = None  # and quick_calls.py, which writes the function
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "a": "input"}
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -123,6 +125,7 @@ class Op:
         self.shown_names = self.check(self.shown, first=0) if callable(self.shown) else []
         self.plans: dict[int, Plan] = {}
         self.run: Callable[..., Any] = self.begin  # what calls the op with all its arguments
+        self.calls = 0  # since the last plan was made
         # the bit of each input in a plan's mask; 0 for inputs without a derivative
         self.bits = [(i, 1 << i if i in self.rules or self.names[i] in self.reference_names else 0)
                      for i in self.inputs]
@@ -160,14 +163,17 @@ class Op:
         return [*[self.rules[i][1] for i in positions], results]
 
     def begin(self, *args: Any) -> Any:
-        """Call the op for the first time."""
-        self.run = write(self)
-        return self.run(*args)
+        """Call the op; if it is called often, get a function for it that takes half the time."""
+        self.calls += 1
+        if self.calls > OFTEN:
+            self.run = write(self)
+            return self.run(*args)
+        return step_by_step(self, args)
 
     def plan(self, mask: int) -> Plan:
         """Make the plan for a set of inputs that need gradients."""
         made = self.plans[mask] = Plan(self, mask)
-        self.run = self.begin  # written anew at the next call, with this plan in it
+        self.run, self.calls = self.begin, 0  # the function will be written anew, for this plan too
         return made
 
     def fill(self, args: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:

@@ -1,8 +1,8 @@
 """Write the function that calls one op: `apply_any` for the usual case, without loops.
 
-An op of one result that is called on tensors and numbers is called by a function of its own, which
-is written, as text, at the first call. It takes the op's arguments by position. For `mul`, of which
-both inputs have been seen to need gradients, it begins like this:
+An op of one result that is called on tensors and numbers gets a function of its own, which is
+written as text, once it has been called some times. It takes the op's arguments by position. For
+`mul`, of which both inputs have been seen to need gradients, it begins like this:
 
     def mul(x0, x1):
         ...
@@ -125,6 +125,7 @@ SAVED_INPUT = """
                 storage = x{i}._storage
                 if storage is None:
                     storage = x{i}._storage = Storage()
+                    storage.count = 0
                 versions.append(("{input}", storage, storage.count))
 """
 SAVED_OTHER_INPUT = """
@@ -132,10 +133,12 @@ SAVED_OTHER_INPUT = """
                     storage = x{i}._storage
                     if storage is None:
                         storage = x{i}._storage = Storage()
+                        storage.count = 0
                     versions.append(("{input}", storage, storage.count))
 """
 SAVED_RESULT = """
                 storage = out._storage = Storage()
+                storage.count = 0
                 versions.append(("y", storage, 0))
 """
 PLANNED_END = """

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _dtype, declare, engine, nodes, quick_calls, views
+from . import _dtype, calls, declare, engine, nodes, quick_calls, views
 from ._check import ambiguous
 from ._device import cpu, strided
 from ._methods import Methods
@@ -359,4 +359,4 @@ class Tensor(InfoMethods, Methods, MathMethods, RareMethods, Operators, Subclass
 
 
 engine.Tensor = nodes.Tensor = Tensor
-declare.write = quick_calls.write
+declare.step_by_step, declare.write = calls.apply_any, quick_calls.write

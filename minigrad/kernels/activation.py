@@ -55,7 +55,7 @@ def relu(x: Array, out: Array | None = None) -> Array:
         return np.maximum(ZERO[x.dtype], x, out=out)
     zero, top = bounds
     if x.size < _LARGE or not x.flags.c_contiguous:
-        return clip(x, zero, top, out=out)
+        return clip(x, zero, top) if out is None else clip(x, zero, top, out)
     y = np.empty_like(x) if out is None else out
     source, target = x.reshape(-1), y.reshape(-1)
     _each_part(lambda part: clip(source[part], zero, top, out=target[part]), x.size)

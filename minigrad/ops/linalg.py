@@ -226,10 +226,11 @@ def _linear_weight(g: Any, input: Any) -> Any:
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if input.dtype is not weight.dtype:
         check_same("linear", input, weight)
-    if input.ndim > 1 and input.size and input.itemsize > 2:
-        rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
+    rank, size = input.ndim, input.size
+    if rank > 1 and size and input.itemsize > 2:
+        rows = input if rank == 2 else input.reshape(-1, input.shape[-1])
         outputs = len(weight)
-        if input.size <= FEW >= weight.size and len(rows) * outputs <= FEW:
+        if size <= FEW >= weight.size and len(rows) * outputs <= FEW:
             # with 64 columns and more OpenBLAS takes longer for a transposed factor than NumPy
             # to copy it and OpenBLAS then: (32, 64) @ (64, 64) 5.6 and 4.5 us
             y = rows.dot(weight.T if outputs < 64 else weight.T.copy())
@@ -243,19 +244,20 @@ def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
         if bias.ndim > 1:
             y = y.reshape(*input.shape[:-1], len(weight))
         y += bias
-    return y if y.ndim == input.ndim else y.reshape(*input.shape[:-1], len(weight))
+    return y if y.ndim == rank else y.reshape(*input.shape[:-1], len(weight))
 
 
 @_linear.fused  # type: ignore[attr-defined]
 def _linear_backward(g: Any, input: Any, weight: Any, bias_shape: Any, needs: Any) -> Any:
     """Return all gradients: what the rules say, with the questions that they share asked once."""
     first, second, third = needs
-    if g.itemsize < 4 or g.ndim < 2 or not g.size:
+    rank = g.ndim
+    if rank < 2 or g.itemsize < 4 or not g.size:
         return (_linear_input(g, weight) if first else None,
                 _linear_weight(g, input) if second else None, g)
     rows: Any = g
     x: Any = input  # None if `second` is False, as weight is if `first` is
-    if g.ndim > 2:
+    if rank > 2:
         rows = g.reshape(-1, g.shape[-1])
         x = input.reshape(len(rows), input.shape[-1]) if second else None
     n, outputs = rows.shape
@@ -272,11 +274,13 @@ def _linear_backward(g: Any, input: Any, weight: Any, bias_shape: Any, needs: An
         dx = matrix_product(rows, weight)
     elif second:
         dw = matrix_product(rows.T, x)
-    if first and g.ndim > 2:
+    if rank > 2 and first:
         dx = dx.reshape(*g.shape[:-1], inputs)
-    if third and bias_shape != (outputs,):
+    if not third:
+        return dx, dw, None
+    if bias_shape != (outputs,):
         db = g  # the engine sums over what was broadcast
-    elif third:
+    else:
         one = ones(n, g.dtype)  # a product with ones is faster than NumPy's sum
         db = one.dot(rows) if small else one_blas_thread(one.dot, rows)
     return dx, dw, db

@@ -75,15 +75,17 @@ class Plain(Elementwise):
     def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
         """Update the parameters that have a gradient."""
         shrink, jobs = self.shrink, []
-        rate = constant(self.rate, float32)
+        kind = float32
+        rate = constant(self.rate, kind)
         for param in params:
             node = param._node
             grad = node.grad if type(node) is Leaf else param.grad
             if grad is None:
                 continue
             p, g = param._data, grad._data
-            if g.dtype is not rate.dtype:
-                rate = constant(self.rate, g.dtype)
+            if g.dtype is not kind:
+                kind = g.dtype
+                rate = constant(self.rate, kind)
             if p.size > BLOCK:
                 jobs.append(((rate, shrink), [p, g]))
             elif shrink:

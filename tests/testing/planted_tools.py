@@ -38,7 +38,7 @@ def planted(where: str, name: str, change: Change, seed: int = 0) -> Iterator[No
     file, _, function = first.partition(".")
     op = getattr(importlib.import_module(f"minigrad.ops.{file}"), function).op
     at = op.slots[name]
-    rules, backward, plans = dict(op.rules), op.backward, op.plans
+    rules, backward, plans, run = dict(op.rules), op.backward, op.plans, op.run
 
     def wrong(made: Any, g: Any) -> Any:
         if made is None or isinstance(made, torch.Tensor):
@@ -52,11 +52,11 @@ def planted(where: str, name: str, change: Change, seed: int = 0) -> Iterator[No
     else:
         rule, used = op.rules[at]
         op.rules[at] = (lambda g, *rest: wrong(rule(g, *rest), g), used)
-    op.plans = {}
+    op.plans, op.run = {}, op.begin
     try:
         yield
     finally:
-        op.rules, op.backward, op.plans = rules, backward, plans
+        op.rules, op.backward, op.plans, op.run = rules, backward, plans, run
 
 
 @dataclass

@@ -125,6 +125,7 @@ def test_blame_of_an_op_of_the_package(monkeypatch):
     rule, names = op.rules[0]
     monkeypatch.setitem(op.rules, 0, (lambda *args: rule(*args) * 3, names))
     monkeypatch.setattr(op, "plans", {})
+    monkeypatch.setattr(op, "run", op.begin)
     report = check_gradients(lambda x: (x * 2).sinh().sum(), torch.randn(4))
     assert report.blame().op == "sinh"
 
