@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, views
-from ..engine import apply, op, wrap
+from ..engine import op, wrap
 from ..kernels._product import VECTOR, matrix_product
 from ..kernels.softmax import ones
 from ..modes import state
@@ -105,7 +105,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None,
     factors = None
     if padding_idx is not None or scale_grad_by_freq:
         factors = _factors(indices, weight._data.dtype, padding_idx, scale_grad_by_freq)
-    return apply(EMBEDDING, (weight, input, factors))
+    return EMBEDDING.run(weight, input, factors)
 
 
 def _check_padding(padding_idx: int, weight: Any) -> int:

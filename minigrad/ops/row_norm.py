@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _check
 from .._check import floats, takes
-from ..engine import apply, op
+from ..engine import op
 from ..kernels import _small_norm as small
 from ..kernels import norm as kernels
 from .elementwise import sqrt
@@ -141,7 +141,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
             [-1.0000,  1.0000]])
     """
     if type(eps) is float and _fits(input, normalized_shape, weight, bias):
-        return apply(LAYER_NORM, (input, weight, bias, len(normalized_shape), eps))
+        return LAYER_NORM.run(input, weight, bias, len(normalized_shape), eps)
     _check_mixed("layer_norm", _check.tensor(input, "layer_norm"), weight)
     dims = _check_normalized("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     for name, value in (("weight", weight), ("bias", bias)):

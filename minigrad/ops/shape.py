@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .. import _check
 from .._device import contiguous_format, preserve_format
 from .._dtype import Size
-from ..engine import apply, op
+from ..engine import op
 from ..kernels.layout import has_format
 from ..modes import state
 
@@ -78,7 +79,7 @@ _reshape_alias = op(input=_back, view=True,
 @op(input=_back)
 def unsafe_view(input: Any, shape: tuple[int, ...]) -> Any:
     """Return a row-major copy under another shape."""
-    return np.array(input, order="C").reshape(infer(shape, input.size))
+    return np.array(input, order="C").reshape(shape)
 
 
 def reshape(input: Any, shape: Any) -> Any:
@@ -103,13 +104,21 @@ def reshape(input: Any, shape: Any) -> Any:
 def reshape_to(input: Any, array: ndarray, shape: tuple[int, ...]) -> Any:
     """Return `reshape(input, shape)` of a tensor whose array this is, for sizes that are ints."""
     if array.flags.c_contiguous:
-        return apply(VIEW, (input, shape))
-    shape = infer(shape, array.size)
+        return VIEW.run(input, shape)
+    shape, without_copy = _fitting(array.shape, array.strides, shape)
+    return (_reshape_alias if without_copy else unsafe_view)(input, shape)
+
+
+@lru_cache(maxsize=256)
+def _fitting(old: tuple[int, ...], strides: tuple[int, ...],
+             shape: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
+    """Return the sizes with -1 filled in, and whether an array of these strides can show them."""
+    shape = infer(shape, math.prod(old))
     try:
-        np.reshape(array, shape, copy=False)
+        np.reshape(as_strided(np.empty(0, np.int8), old, strides), shape, copy=False)
     except ValueError:
-        return unsafe_view(input, shape)
-    return _reshape_alias(input, shape)
+        return shape, False
+    return shape, True
 
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
