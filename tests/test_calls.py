@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as torch
-from minigrad import anomaly, nn
+from minigrad import anomaly, declare, nn
 from minigrad.engine import op
 from minigrad.ops.linalg import FEW
 
@@ -95,6 +95,19 @@ def test_every_set_of_inputs_that_need_gradients_is_recorded_like_the_others(mon
     slow = [*outcomes(declared())]
     assert len(made.op.plans) == 3
     assert quick[0] == quick[1] == slow
+
+
+def test_an_op_gets_its_function_when_it_is_called_often(monkeypatch):
+    monkeypatch.setattr(declare, "OFTEN", 2)
+    made = op(first=lambda g, second: g * second, second=lambda g, first: g * first)(
+        lambda first, second: first * second)
+    x, numbers = leaf(3), []
+    for k in range(11):
+        made(x, x * 1 if 5 <= k < 10 else 2.0).sum().backward()
+        numbers.append(made.op.calls)
+    assert numbers == [0, 1, 2, 3, 3, 0, 1, 2, 3, 3, 3]  # since the last plan, until it is written
+    assert type(made.op.run).__name__ == "function"
+    np.testing.assert_allclose(x.grad.numpy(), 12 + 10 * x.detach().numpy())
 
 
 @pytest.mark.parametrize("call", [
