@@ -37,13 +37,16 @@ class Elementwise:
     """One formula: `kernel(*constants(t), p, g, *state)` changes p and its state in place.
 
     t is the number of the step, from 1. Without `counted` the state has no "step", and t is 1 at a
-    parameter's first step and 2 later.
+    parameter's first step and 2 later. Where the change of p does not depend on p,
+    `change(*constants(t), out, g, *state)` writes what p loses to `out`: the flat values are then
+    not needed, which saves two copies.
     """
 
     kernel: Callable[..., None]
     constants: Callable[[float], tuple[Any, ...]]
     names: list[str]
     counted: bool = True
+    change: Callable[..., None] | None = None
 
     def run(self, optimizer: Any, number: int, params: list[Tensor], by: str, where: Any) -> None:
         """Update the parameters of group `number` that have a gradient."""
@@ -167,8 +170,13 @@ class Flat:
     def update(self, rule: Elementwise, t: float, grads: list[ndarray]) -> None:
         """Run the formula of step t once for all."""
         values = self.values
-        np.concatenate(self.rows, None, values)
         np.concatenate(grads, None, self.grads)
+        if rule.change is not None:
+            in_blocks(rule.change, rule.constants(t), values, self.grads, *self.states)
+            for row, part in zip(self.rows, self.parts, strict=True):
+                np.subtract(row, part, row)
+            return
+        np.concatenate(self.rows, None, values)
         in_blocks(rule.kernel, rule.constants(t), values, self.grads, *self.states)
         for row, part in zip(self.rows, self.parts, strict=True):
             row[...] = part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,35 +75,48 @@ class Adam(Optimizer):
 
         def constants(t: float) -> tuple[Any, ...]:
             root = math.sqrt(1 - b2**t)  # folded into eps and the length: saves a pass
-            return b1, b2, eps * root, lr / (1 - b1**t) * root, shrink, penalty, sign
+            return b1, b2, eps * root, lr / (1 - b1**t) * root
 
-        return Elementwise(_adam, constants, names)
+        if shrink == 1 and not penalty and sign > 0:
+            return Elementwise(_adam, constants, names, change=_change)
+        return Elementwise(partial(_adam_with, shrink, penalty, sign), constants, names)
 
 
-def _adam(b1: float, b2: float, eps: float, length: float, shrink: float, penalty: float,
-          sign: int, p: ndarray, g: ndarray, m: ndarray, v: ndarray,
-          largest: ndarray | None = None) -> None:
+def _adam(b1: float, b2: float, eps: float, length: float, p: ndarray, g: ndarray,
+          *state: ndarray) -> None:
+    change = np.empty_like(p)
+    _change(b1, b2, eps, length, change, g, *state)
+    np.subtract(p, change, p)
+
+
+def _adam_with(shrink: float, penalty: float, sign: int, b1: float, b2: float, eps: float,
+               length: float, p: ndarray, g: ndarray, *state: ndarray) -> None:
     if sign < 0:
         g = -g
     if shrink != 1:
         p *= shrink
     if penalty:
         g = g + p * penalty
-    kind, scratch = p.dtype, np.empty_like(p)  # numbers as arrays: NumPy converts them more slowly
+    _adam(b1, b2, eps, length, p, g, *state)
+
+
+def _change(b1: float, b2: float, eps: float, length: float, out: ndarray, g: ndarray, m: ndarray,
+            v: ndarray, largest: ndarray | None = None) -> None:
+    """Write what a step takes off the parameter to `out`."""
+    kind = out.dtype  # numbers as arrays: NumPy converts them more slowly
     np.multiply(m, constant(b1, kind), m)
-    np.multiply(g, constant(1 - b1, kind), scratch)
-    np.add(m, scratch, m)
+    np.multiply(g, constant(1 - b1, kind), out)
+    np.add(m, out, m)
     np.multiply(v, constant(b2, kind), v)
-    np.multiply(g, g, scratch)
-    np.multiply(scratch, constant(1 - b2, kind), scratch)
-    np.add(v, scratch, v)
+    np.multiply(g, g, out)
+    np.multiply(out, constant(1 - b2, kind), out)
+    np.add(v, out, v)
     if largest is not None:
         v = np.maximum(largest, v, out=largest)
-    np.sqrt(v, scratch)
-    np.add(scratch, np.array(eps, kind), scratch)
-    np.divide(m, scratch, scratch)
-    np.multiply(scratch, np.array(length, kind), scratch)
-    np.subtract(p, scratch, p)
+    np.sqrt(v, out)
+    np.add(out, np.array(eps, kind), out)
+    np.divide(m, out, out)
+    np.multiply(out, np.array(length, kind), out)
 
 
 class AdamW(Adam):

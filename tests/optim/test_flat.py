@@ -15,6 +15,8 @@ from minigrad.optim import _elementwise
 SHAPES = [(3, 2), (2,), (4, 4), (), (1, 5)]
 MAKERS = [
     lambda p: optim.Adam(p, lr=0.05, weight_decay=0.1, amsgrad=True),
+    lambda p: optim.Adam(p, lr=0.05),
+    lambda p: optim.Adam(p, lr=0.05, amsgrad=True),
     lambda p: optim.AdamW(p, lr=0.05),
     lambda p: optim.SGD(p, lr=0.05, momentum=0.9, dampening=0.2, weight_decay=0.1),
     lambda p: optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, maximize=True),
