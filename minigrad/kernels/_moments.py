@@ -165,7 +165,7 @@ def loud_moments(x: Array, combine: Combine, move: Shift, count: Any, eps: float
     found = combine(row_sums(exact, exact))
     found /= count
     mean, square = found
-    var = square - mean * mean
+    var = np.maximum(square - mean * mean, 0)
     root = var + eps
     share = smallest(root / square)  # (var + eps) / (var + mean^2); NaN where squares overflow
     fine = fine and share > _SMALL_SHARE

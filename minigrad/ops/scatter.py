@@ -94,11 +94,11 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 @op(value=lambda g, index, dim: _gather(g, dim, index), index=None, shown="ScatterAddBackward0")
 def add_along(value: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Return zeros of `shape` with `value` added at an index along `dim`: gather's adjoint."""
-    y = np.zeros(shape, value.dtype)
-    if not index.size:
-        return y
-    np.add.at(y.reshape(-1), places(index, shape, dim % max(len(shape), 1)), value.reshape(-1))
-    return y
+    kind = np.float32 if value.dtype == np.float16 else value.dtype  # sums of ones end at 2048
+    y, values = np.zeros(shape, kind), value.reshape(-1).astype(kind, copy=False)
+    if index.size:
+        np.add.at(y.reshape(-1), places(index, shape, dim % max(len(shape), 1)), values)
+    return y.astype(value.dtype, copy=False)
 
 
 def _scatter_into(input: ndarray, dim: int, index: ndarray, src: Any) -> None:

@@ -61,6 +61,9 @@ def _scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str,
     touched.reshape(-1)[flat] = True
     if reduce in ("amax", "amin"):
         return _extreme(input, src, flat, touched, reduce == "amax", include_self)
+    kind = input.dtype
+    if kind == np.float16:  # in which a sum of ones would end at 2048
+        input, src = input.astype(np.float32), src.astype(np.float32)
     mine = np.ones(input.shape, input.dtype) if include_self else (~touched).astype(input.dtype)
     total = np.array(input * mine, order="C")
     np.add.at(total.reshape(-1), flat, src.reshape(-1))
@@ -70,7 +73,7 @@ def _scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str,
         count = np.maximum(count, 1).astype(input.dtype)
         total = total / count if input.dtype.kind == "f" else total // count
         mine, theirs = mine / count, theirs / count.reshape(-1)[flat].reshape(src.shape)
-    return total, mine, theirs
+    return tuple(a.astype(kind, copy=False) for a in (total, mine, theirs))
 
 
 @op(input=lambda g: g, shown="ScatterReduceBackward0")

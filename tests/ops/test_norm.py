@@ -153,3 +153,15 @@ def test_instance_norm_of_no_channels(dtype):
     y = F.instance_norm(x)
     y.sum().backward()
     assert y.shape == x.grad.shape == (2, 0, 3)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_the_variance_of_constant_channels_is_not_negative(kind):
+    """E[x^2] - E[x]^2 may round to less than 0, whose root in a momentum-1 average is NaN."""
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        value = rng.standard_normal(4) * 10.0 ** rng.integers(-8, 8)
+        x = torch.from_numpy(np.broadcast_to(value[:, None], (7, 4, 1500)).astype(kind))
+        layer = torch.nn.BatchNorm1d(4, momentum=1.0, dtype=x.dtype)
+        layer(x)
+        assert (layer.running_var >= 0).all()

@@ -208,3 +208,14 @@ def test_a_value_with_leading_ones_has_second_derivatives():
 
 def test_the_diagonal_of_an_empty_matrix_can_be_written():
     assert torch.zeros(0, 2).diagonal().abs_().shape == (0,)
+
+
+def test_scattered_float16_numbers_are_added_in_float32():
+    zeros, at = torch.zeros(2, dtype=torch.float16), torch.zeros(5000, dtype=torch.int64)
+    ones = torch.ones(5000, dtype=torch.float16)
+    assert zeros.scatter_add(0, at, ones).tolist() == [5000.0, 0.0]  # 2048 + 1 is 2048 in float16
+    y = zeros.scatter_reduce(0, at, ones, "sum")
+    assert y.dtype == torch.float16 and y.tolist() == [5000.0, 0.0]
+    x = torch.ones(2, dtype=torch.float16, requires_grad=True)
+    x.gather(0, at).backward(ones)
+    assert x.grad.tolist() == [5000.0, 0.0]
