@@ -240,3 +240,16 @@ def test_an_infinite_gradient_of_one_row_stays_there(bad):
     y.backward(torch.tensor([[1.0, 2.0], [bad, 3.0], [1.0, 1.0]]))
     expected = torch.tensor([[1.0, 2.0], [0.0, 0.0], [bad, 4.0]])
     torch.testing.assert_close(table.grad, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("shape", [(-1,), (6, -1), (2, -1), (3, 2, -1)])
+def test_reshape_is_a_view_where_strides_allow_it_each_time(order, step, shape):
+    for _ in range(2):  # the second answer is remembered
+        x = torch.arange(24.0).reshape(2, 3, 4).permute(order)[..., ::step]
+        y, array = x.reshape(shape), x.numpy()
+        assert np.array_equal(y.numpy(), array.reshape(shape))
+        assert np.shares_memory(y.numpy(), array) == np.shares_memory(array.reshape(shape), array)
+        with pytest.raises(RuntimeError, match="is invalid for input of size"):
+            x.reshape(5, -1)
