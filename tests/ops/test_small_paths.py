@@ -244,7 +244,7 @@ def test_an_infinite_gradient_of_one_row_stays_there(bad):
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
 @pytest.mark.parametrize("step", [1, 2])
-@pytest.mark.parametrize("shape", [(-1,), (6, -1), (2, -1), (3, 2, -1)])
+@pytest.mark.parametrize("shape", [(-1,), (4, -1), (2, -1), (2, 2, -1)])
 def test_reshape_is_a_view_where_strides_allow_it_each_time(order, step, shape):
     for _ in range(2):  # the second answer is remembered
         x = torch.arange(24.0).reshape(2, 3, 4).permute(order)[..., ::step]
