@@ -199,7 +199,7 @@ class Leaf:
             if create:
                 self.grad = g if self.grad is None else self.grad + g
             elif self.grad is None:
-                if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > 3:
+                if type(g) is not ndarray or g.base is not None or sys.getrefcount(g) > UNSHARED:
                     g = g.copy() if type(g) is ndarray else np.array(g)  # others hold it
                 self.grad = made = new(Tensor)
                 made._data = g
@@ -251,6 +251,25 @@ class Leaf:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+class _Counter:
+    """Takes a gradient as `Leaf.accumulate` does."""
+
+    def accumulate(self, g: Any, create: bool) -> int:
+        return sys.getrefcount(g)
+
+
+def _unshared() -> int:
+    """Return the references that `accumulate` sees of what only its caller holds: 3, or fewer.
+
+    From Python 3.14 on a call need not count the references that it passes on.
+    """
+    g, counter = np.empty(()), _Counter()
+    return counter.accumulate(g, False)
+
+
+UNSHARED = _unshared()
 
 
 def run_hooks(node: Any, g: Any, create: bool) -> Any:

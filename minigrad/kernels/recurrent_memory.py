@@ -313,17 +313,25 @@ def run_of(size: Size, shape: Shape) -> Run:
 
 def _unused(size: Size) -> Memory | None:
     """Return memory of this size that only its list holds; no two threads look at one at once."""
-    kept = _kept.get(size, ())
+    kept = _kept.get(size, deque())
     for _ in range(min(LOOKS, len(kept))):
         try:
-            memory = kept.popleft()  # type: ignore[union-attr]
+            memory, references = _first(kept)
         except IndexError:
             break
-        unused = getrefcount(memory) == 2  # the name and the call's argument
-        kept.append(memory)  # type: ignore[union-attr]
-        if unused:
+        kept.append(memory)
+        if references == UNUSED:
             return memory
     return None
+
+
+def _first(kept: deque[Any]) -> tuple[Any, int]:
+    """Take the first of a list; also return how many references to it there were then."""
+    memory = kept.popleft()
+    return memory, getrefcount(memory)
+
+
+UNUSED = _first(deque([object()]))[1]  # 3, or fewer: calls of Python 3.14 may not count theirs
 
 
 def forget() -> None:
