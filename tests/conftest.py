@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import minigrad as torch
 from minigrad import declare
 
-declare.OFTEN = 0  # each op is called by the function that is written for it, from the first call
+# 0: each op is called by the function that is written for it, from the first call; 1000000: never
+declare.OFTEN = int(os.environ.get("MINIGRAD_OFTEN", "0"))
 
 
 @pytest.fixture(autouse=True)

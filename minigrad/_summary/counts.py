@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels._small_images import suits
 from ..kernels._small_norm import SMALL
 from ..kernels.attention import FEW
 from ..kernels.pool import distance_dtype
@@ -65,6 +66,11 @@ def _groups(a: Arguments, y: Any) -> int:
     return a["input"].shape[0] * a["num_groups"]
 
 
+def _is_small(a: Arguments) -> bool:
+    """Tell whether batch or group norm keeps what is left of its input less the mean."""
+    return suits(a["input"], a.get("num_groups"), a["eps"])
+
+
 def _alpha(a: Arguments, y: Any) -> int:
     return _channelwise(a, y) if a["features"] else _size(y)
 
@@ -117,9 +123,12 @@ def _classes(a: Arguments, y: Any) -> int:
 
 
 AUXILIARY: dict[tuple[str, str], Formula] = {
-    **{("batch_norm", name): _bytes(lambda a, y: a["input"].shape[1], "float64")
-       for name in ("centre", "invstd")},
-    **{("group_norm", name): _bytes(_groups, "float64") for name in ("centre", "invstd")},
+    ("batch_norm", "statistics"): _bytes(
+        lambda a, y: a["input"].shape[1] * (1 if _is_small(a) else 2), "float64"),
+    ("group_norm", "statistics"): _bytes(
+        lambda a, y: _groups(a, y) * (1 if _is_small(a) else 2), "float64"),
+    **{(name, "centred"): _bytes(lambda a, y: _size(y) * _is_small(a))
+       for name in ("batch_norm", "group_norm")},
     ("layer_norm", "centre"): _bytes(_normalised, "float64"),
     ("layer_norm", "invstd"): _bytes(_rows, "float64"),
     ("rms_norm", "invrms"): _bytes(_rows, "float64"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -168,6 +169,18 @@ def _number(eps: float) -> Array:
     return np.array(float(eps))
 
 
+def suits(x: Any, groups: int | None, eps: float) -> bool:
+    """Tell whether `normalise` may do, by the dtype and shape of x alone."""
+    return _suited(x, groups, eps) is not None
+
+
+def _suited(x: Any, groups: int | None, eps: float) -> _ByChannel | _InImages | None:
+    if x.dtype != _SINGLE or not 0 < prod(x.shape) <= SMALL or eps < _SAFE_EPS:
+        return None
+    by = _form(x.shape, groups)
+    return by if by.rows.ones.size <= PIECE else None
+
+
 def normalise(
     x: Array, groups: int | None, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array, Array, Array] | None:
@@ -176,10 +189,8 @@ def normalise(
     x (N, C, ...) has `groups` groups of channels in each image, or None: one for each channel of
     all images. weight, bias: (C,) or None. The statistics are float64, one for each group.
     """
-    if x.dtype is not _SINGLE or not 0 < x.size <= SMALL or eps < _SAFE_EPS:
-        return None
-    by = _form(x.shape, groups)
-    if by.rows.ones.size > PIECE:
+    by = _suited(x, groups, eps)
+    if by is None:
         return None
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)

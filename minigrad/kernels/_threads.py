@@ -162,8 +162,10 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(num: int, /) -> None:
-    """Set the number of threads that one call may use, BLAS included; results do not depend on it.
+    """Set the number of threads that one call may use, BLAS included.
 
+    Results do not depend on it, but for `linalg`'s decompositions and recurrent steps of over a
+    million multiplications, whose last bits may.
     Raises TypeError for anything but an int and RuntimeError for an int below one.
 
     >>> before = get_num_threads()
