@@ -15,8 +15,8 @@ from .browser import browser_path
 from .layout import LAYOUT
 from .pages import PAGES
 
-pytestmark = pytest.mark.skipif(browser_path() is None,
-                                reason="no Chromium or Chrome: the page is not tested in a browser")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(browser_path() is None, reason=
+    "no Chromium or Chrome: the page is not tested in a browser")]
 
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_overlaps_and_all_labels_fit(load, name):

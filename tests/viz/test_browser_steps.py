@@ -16,8 +16,8 @@ from minigrad import viz
 from .browser import browser_path
 from .pages import PAGES, LeNet, images
 
-pytestmark = pytest.mark.skipif(browser_path() is None,
-                                reason="no Chromium or Chrome: the page is not tested in a browser")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(browser_path() is None, reason=
+    "no Chromium or Chrome: the page is not tested in a browser")]
 
 
 def numbers_in(text):

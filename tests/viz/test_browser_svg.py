@@ -11,8 +11,8 @@ from minigrad import viz
 from .browser import browser_path
 from .nets import cases, fails_backward, fails_forward
 
-pytestmark = pytest.mark.skipif(browser_path() is None,
-                                reason="no Chromium or Chrome: text widths are not measured")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(browser_path() is None, reason=
+    "no Chromium or Chrome: text widths are not measured")]
 
 FAULTS = """(() => {
   const faults = [];
