@@ -18,6 +18,7 @@ def run(*options):
                           capture_output=True, text=True, timeout=170, check=False)
 
 
+@pytest.mark.slow
 def test_quick_run_measures_what_is_asked_for_and_writes_json(tmp_path):
     path = tmp_path / "results.json"
     done = run("--quick", "--only", "mlp_micro", "softmax 16x16", "--json", path, "--markdown")
@@ -112,6 +113,7 @@ def test_tables_are_aligned_or_markdown():
         "| case        | time |", "| :---------- | ---: |", "| a long name | 1 us |"]
 
 
+@pytest.mark.slow
 def test_the_drawing_benchmark_prints_its_table():
     done = run("--quick", "--only", "drawing")
     assert done.returncode == 0, done.stderr

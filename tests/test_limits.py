@@ -80,6 +80,7 @@ def test_a_long_chain_of_writes_in_place():
     del y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("join", ["cat", "stack", "sum"])
 def test_50000_leaves(join):
     leaves = [torch.ones(1, requires_grad=True) for _ in range(50_000)]
@@ -145,6 +146,7 @@ def test_nested_modules(name):
     use(nested(depth))
 
 
+@pytest.mark.slow
 def test_nesting_beyond_the_limit_is_pythons_error_and_harms_nothing():
     net, x = nested(2000), torch.ones(2, 1)
     with pytest.raises(RecursionError):

@@ -7,7 +7,8 @@ import pytest
 
 from minigrad.kernels import _elementwise, _threads, activation, gates, normal, special
 
-SIZES = (0, 1, 7, 768, 769, 5000, (1 << 17) + 3, (1 << 20) + 1)
+SIZES = (0, 1, 7, 768, 769, 5000, (1 << 17) + 3,
+         pytest.param((1 << 20) + 1, marks=pytest.mark.slow))
 CONSTANTS = {"elu": (1.0, 1.0, 1.0), "elu 0.7": (0.7, 1.0, 1.0), "celu": (1.3, 1.0, 1 / 1.3),
              "selu": (1.6732632423543772, 1.0507009873554805, 1.0), "alpha < 0": (-0.5, 2.0, 1.0)}
 

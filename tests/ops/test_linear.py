@@ -8,7 +8,8 @@ from minigrad.nn.functional import linear
 
 # leading dimensions, inputs, outputs: below and above the sizes at which two threads are asked
 SHAPES = [((5,), 3, 4), ((2, 3), 4, 5), ((70,), 60, 70), ((64,), 784, 300), ((3, 100), 200, 250),
-          ((0,), 3, 4), ((), 3, 4), ((1,), 4000, 3000), ((40, 30), 170, 190)]
+          ((0,), 3, 4), ((), 3, 4), ((40, 30), 170, 190),
+          pytest.param(((1,), 4000, 3000), marks=pytest.mark.slow)]
 
 
 def tensors(lead, inputs, outputs, dtype=np.float64):

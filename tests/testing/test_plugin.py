@@ -142,6 +142,7 @@ def test_the_seed_of_the_run(run):
     assert run(test, "--gradcheck-seed", "often").returncode == 4
 
 
+@pytest.mark.slow
 def test_a_random_seed_is_shown_and_the_same_for_all_workers(run, run_apart):
     pytest.importorskip("xdist")
     test = ("import pytest\n@pytest.mark.parametrize('k', range(4))\ndef test_it(k, gradcheck):\n"

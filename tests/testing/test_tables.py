@@ -58,6 +58,7 @@ def check_line(line, mode, seed, order=1):
     return check_gradients(module, *inputs, seed=seed, order=order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_a_quarter_of_the_op_table(part):
     checked = 0
@@ -69,6 +70,7 @@ def test_a_quarter_of_the_op_table(part):
     assert checked > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(2))
 def test_a_third_of_the_layer_table(part):
     checked = 0
