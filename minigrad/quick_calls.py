@@ -129,13 +129,7 @@ SAVED_INPUT = """
                 versions.append(("{input}", storage, storage.count))
 """
 SAVED_OTHER_INPUT = """
-                if isinstance(x{i}, Tensor):
-                    storage = x{i}._storage
-                    if storage is None:
-                        storage = x{i}._storage = Storage()
-                        storage.count = 0
-                    versions.append(("{input}", storage, storage.count))
-"""
+                if isinstance(x{i}, Tensor):""" + SAVED_INPUT.replace("\n ", "\n     ")
 SAVED_RESULT = """
                 storage = out._storage = Storage()
                 storage.count = 0

@@ -65,6 +65,8 @@ def test_the_prediction_keeps_its_bounds(name):
     (nn.Conv2d(3, 8, 3), (2, 3, 16, 16), 2 * 3 * 256 * 4),
     (nn.BatchNorm2d(8), (2, 8, 16, 16), 2 * 2 * 8 * 256 * 4 + 8 * 8),  # small: x - mean; 1 / std
     (nn.BatchNorm2d(8), (2, 8, 64, 64), 2 * 8 * 4096 * 4 + 2 * 8 * 8),  # and mean, 1 / std
+    (nn.GroupNorm(2, 8), (2, 8, 16, 16), 2 * 2 * 8 * 256 * 4 + 4 * 8),
+    (nn.GroupNorm(2, 8), (2, 8, 64, 64), 2 * 8 * 4096 * 4 + 2 * 4 * 8),
     (nn.LayerNorm(64), (16, 64), 16 * 64 * 4 + 16 * 64 * 8 + 16 * 8),  # small: normalised values
     (nn.LayerNorm(64), (256, 64), 256 * 64 * 4 + 2 * 256 * 8),
     (nn.Embedding(10, 6), (4, 5), 20 * 8),  # the indices
