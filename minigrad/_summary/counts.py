@@ -56,7 +56,7 @@ def _rows(a: Arguments, y: Any) -> int:
     return math.prod(a["input"].shape[:a["input"].ndim - a["dims"]])
 
 
-def _normalised(a: Arguments, y: Any) -> int:
+def _centred(a: Arguments, y: Any) -> int:
     """Return how many numbers layer norm keeps: one per row, of small arrays all of them."""
     small = a["input"].dtype == np.float32 and _size(y) <= SMALL
     return _size(y) if small else _rows(a, y)
@@ -129,7 +129,7 @@ AUXILIARY: dict[tuple[str, str], Formula] = {
         lambda a, y: _groups(a, y) * (1 if _is_small(a) else 2), "float64"),
     **{(name, "centred"): _bytes(lambda a, y: _size(y) * _is_small(a))
        for name in ("batch_norm", "group_norm")},
-    ("layer_norm", "centre"): _bytes(_normalised, "float64"),
+    ("layer_norm", "centre"): _bytes(_centred, "float64"),
     ("layer_norm", "invstd"): _bytes(_rows, "float64"),
     ("rms_norm", "invrms"): _bytes(_rows, "float64"),
     ("dropout", "noise"): _bytes(lambda a, y: _size(y)),

@@ -67,7 +67,7 @@ def test_the_prediction_keeps_its_bounds(name):
     (nn.BatchNorm2d(8), (2, 8, 64, 64), 2 * 8 * 4096 * 4 + 2 * 8 * 8),  # and mean, 1 / std
     (nn.GroupNorm(2, 8), (2, 8, 16, 16), 2 * 2 * 8 * 256 * 4 + 4 * 8),
     (nn.GroupNorm(2, 8), (2, 8, 64, 64), 2 * 8 * 4096 * 4 + 2 * 4 * 8),
-    (nn.LayerNorm(64), (16, 64), 16 * 64 * 4 + 16 * 64 * 8 + 16 * 8),  # small: normalised values
+    (nn.LayerNorm(64), (16, 64), 16 * 64 * 4 + 16 * 64 * 8 + 16 * 8),  # small: centred values
     (nn.LayerNorm(64), (256, 64), 256 * 64 * 4 + 2 * 256 * 8),
     (nn.Embedding(10, 6), (4, 5), 20 * 8),  # the indices
     (nn.LSTM(8, 16), (5, 4, 8),  # input; operands; cells; five gates and five factors of each step
