@@ -6,9 +6,10 @@ of NumPy, `logical_or.reduce` over a flag that is repeated many times by a strid
 the first True, and the interpreter lock is free meanwhile.
 
 Who raises a flag must stay out of Python until the other has gone on, or they meet at the
-interpreter lock and one of them goes to sleep after all. So flags are raised by such a call, too.
-It has two rows: the first is True, and so True is written to the flag at once; the second is what
-to watch then, or a False for as long as the other needs to begin.
+interpreter lock and one of them goes to sleep after all. So flags are raised by such a call, too:
+its first row is True, and so True is written to the flag at once; the other rows are what to watch
+then. A caller watches whether the worker has begun, in several short rows, and then, in one more,
+nothing, until the worker is in its first long NumPy call.
 
 To watch costs more than to sleep where other programs need the processors. So both threads look
 whether the watched or the watching one was kept from running, and then watch no more for some jobs:
@@ -30,11 +31,12 @@ import numpy as np
 __all__ = ["Flags", "processors"]
 
 PATIENCE = 1 << 22  # looks: a worker watches for some 1.4 ms; OpenMP's and BLAS's do for 1-100
-END = 1 << 16  # looks (20 us) of a caller for the end of a worker's part
-ENDS = 8  # such times in which the worker does not run, before the caller sleeps
+END = 1 << 19  # looks (170 us) of a caller for the end of a worker's part
+ENDS = 2  # such times in which the worker does not run, before the caller sleeps
 CROWDED = 0.0005  # seconds that a watching thread did not run: others need its processor
 PAUSES = 8, 128  # jobs without any watching where that is so: at first, at most
-START = 1 << 15  # looks (12 us) in which a worker comes from its flag to its first long NumPy call
+START = 1 << 16  # looks (5 us) in which a worker comes from its flag to its first long NumPy call
+STARTS = 3  # such times in which it is expected to begin
 any_of: Any = np.logical_or.reduce
 yield_processor: Any = getattr(os, "sched_yield", lambda: None)  # not on every platform
 LINE = 64  # bytes: flags are on cache lines of their own
@@ -52,27 +54,30 @@ class Flags:
     """The two flags of a worker: `called`, raised by a caller, and `ended`, by the worker."""
 
     def __init__(self) -> None:
-        watched, raised, ended = (np.zeros(3 * LINE, bool) for _ in range(3))
+        starts = STARTS + 2
+        watched, ended = np.zeros(LINE * (1 + starts), bool), np.zeros(2 * LINE, bool)
+        raised = np.zeros(starts, bool)
         watched[0] = raised[0] = True
-        self.called = watched[LINE:LINE + 1]
-        self.ended = ended[:1]
+        self.called, self._begun, self.ended = watched[LINE:LINE + 1], raised[1:-1], ended[:1]
         self.watching = False
         self.pause, self.next_pause = 0, PAUSES[0]
         self._clock: int | None = None  # tells for how long the worker has run
-        self._start = _rows(raised, START), 1, None, np.ndarray(2, bool, watched, LINE, (LINE,))
-        self._rest = _rows(watched, PATIENCE), 1, None, np.ndarray(2, bool, ended, 0, (LINE,))
+        self._start = _rows(raised, 1, START), 1, None, watched[LINE::LINE]
+        self._rest = _rows(watched[:2 * LINE], LINE, PATIENCE), 1, None, ended[::LINE]
         self._end = np.ndarray(END, bool, ended, 0, (0,))
 
     def call(self) -> None:
         """Let the worker go on, if it watches, and give it time to begin."""
         if self.watching:
+            self._begun.fill(False)
             any_of(*self._start)
 
     def begin(self) -> None:
-        """Lower both flags for the next job; the worker calls it."""
+        """Lower both flags for the next job and tell that it begins; the worker calls it."""
         if self._clock is None:
             self._clock = _clock_of_this_thread()
         self.called[0] = self.ended[0] = False
+        self._begun.fill(True)
 
     def rest(self) -> None:
         """Tell that the job is done and watch for the next call, for some time."""
@@ -92,7 +97,8 @@ class Flags:
         """Watch for the end of the worker's job, as long as it runs."""
         if self.pause:
             return
-        wall, own, idle = perf_counter(), self._run_time(), 0
+        wall = own = 0.0
+        idle = -1  # what comes first is not known to have been idle
         while idle < ENDS:
             if any_of(self._end):
                 return
@@ -116,6 +122,6 @@ def _clock_of_this_thread() -> int | None:
     return clock_of and clock_of(get_ident())
 
 
-def _rows(flags: np.ndarray, looks: int) -> np.ndarray:
-    """Return two rows that show the first and the second flag again and again."""
-    return np.ndarray((2, looks), bool, flags, 0, (LINE, 0))
+def _rows(flags: np.ndarray, step: int, looks: int) -> np.ndarray:
+    """Return a row for every so manieth flag, which shows it again and again."""
+    return np.ndarray((len(flags) // step, looks), bool, flags, 0, (step, 0))
