@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,10 @@ class SGD(Optimizer):
         sign = -1 if group["maximize"] else 1
         if momentum:
             damped, nesterov = 1 - group["dampening"], group["nesterov"]
-            return Elementwise(  # the first step is not dampened
-                _descend_with_momentum,
-                lambda t: (lr, sign, decay, momentum, 1 if t == 1 else damped, nesterov),
-                ["momentum_buffer"], counted=False)
+            # the first step is not dampened
+            constants = lambda t: (lr, sign, momentum, 1 if t == 1 else damped, nesterov)
+            kernel, change = partial(_descend_with_momentum, decay), None if decay else _change
+            return Elementwise(kernel, constants, ["momentum_buffer"], False, change)
 
         return Plain(lr * sign, lr * decay)
 
@@ -104,18 +105,26 @@ def _descend(rate: ndarray, decay: float, p: ndarray, g: ndarray) -> None:
     p -= step
 
 
-def _descend_with_momentum(lr: float, sign: int, decay: float, momentum: float, share: float,
+def _descend_with_momentum(decay: float, lr: float, sign: int, momentum: float, share: float,
                            nesterov: bool, p: ndarray, g: ndarray, v: ndarray) -> None:
+    if decay:
+        g = g + p * (sign * decay)
+    step = np.empty_like(p)
+    _change(lr, sign, momentum, share, nesterov, step, g, v)
+    p -= step
+
+
+def _change(lr: float, sign: int, momentum: float, share: float, nesterov: bool, out: ndarray,
+            g: ndarray, v: ndarray) -> None:
+    """Write what a step takes off the parameter to `out`."""
+    kind = out.dtype
     if sign < 0:
         g = -g
-    if decay:
-        g = g + p * decay
-    v *= momentum
+    v *= constant(momentum, kind)
     v += g if share == 1 else g * share
     if nesterov:
-        step = v * momentum
-        step += g
-        step *= lr
+        np.multiply(v, constant(momentum, kind), out)
+        out += g
+        out *= np.array(lr, kind)
     else:
-        step = v * lr
-    p -= step
+        np.multiply(v, np.array(lr, kind), out)
