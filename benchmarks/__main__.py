@@ -3,6 +3,7 @@
     python -m benchmarks                                  everything, about half an hour
     python -m benchmarks --quick                          everything once, to see it run
     python -m benchmarks --only small medium import       what docs/performance.md is about
+    python -m benchmarks --only small medium --apart      each library in a process of its own
     python -m benchmarks --only conv_bn_relu mlp_micro    single cases (any part of their name)
     python -m benchmarks --only scaling --plot DIR        growth with batch, width, depth, length
     python -m benchmarks --only frameworks                beside MyGrad, autograd, jax, tinygrad
@@ -26,11 +27,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import drawing, frameworks, gradient_bars, gradient_checks, plot, report, scaling
+from benchmarks import (
+    apart,
+    drawing,
+    frameworks,
+    gradient_bars,
+    gradient_checks,
+    plot,
+    report,
+    scaling,
+)
 from benchmarks.measure import QUICK, Settings, summarise
 from benchmarks.worker import SUITES, sides, torch_installed
 
-ROOT = Path(__file__).resolve().parent.parent
 NETS = ("small", "medium")  # the suites whose memory is measured too; the others have many cases
 IMPORTS = 11  # fresh processes per module
 
@@ -43,7 +52,7 @@ def say(text: str) -> None:
 def run_worker(job: dict) -> dict:
     """Run a job of worker.py in a fresh process and return its result."""
     done = subprocess.run([sys.executable, "-m", "benchmarks.worker"], input=json.dumps(job),
-                          capture_output=True, text=True, cwd=ROOT, check=False)
+                          capture_output=True, text=True, cwd=apart.ROOT, check=False)
     if done.returncode != 0:
         return {"error": done.stderr.strip()}
     return json.loads(done.stdout.splitlines()[-1])
@@ -57,7 +66,7 @@ def chosen(only: list[str], suite: str) -> list[str]:
     return [name for name in names if any(part in name for part in only if part not in SUITES)]
 
 
-def measure_suite(suite: str, names: list[str], settings: Settings) -> dict:
+def measure_suite(suite: str, names: list[str], settings: Settings, separately: bool) -> dict:
     """Return {name: times, ratio, spread, about} with memory for whole nets."""
     if suite not in NETS:
         rounds, block = min(settings.rounds, 3), min(settings.block, 0.02)
@@ -65,8 +74,11 @@ def measure_suite(suite: str, names: list[str], settings: Settings) -> dict:
     runs: list[dict] = []
     for process in range(settings.processes):
         say(f"{suite}: {len(names)} cases, process {process + 1} of {settings.processes}")
-        runs.append(run_worker({"do": "time", "suite": suite, "names": names,
-                                "settings": dataclasses.asdict(settings)}))
+        if separately:
+            runs.append({name: apart.time_case(suite, name, sides(), settings) for name in names})
+        else:
+            runs.append(run_worker({"do": "time", "suite": suite, "names": names,
+                                    "settings": dataclasses.asdict(settings)}))
     results = {}
     for case in SUITES[suite]:
         if case.name in names:
@@ -123,7 +135,7 @@ def measure_imports(settings: Settings) -> dict[str, float]:
             code = (f"{before[module]}import time; start = time.perf_counter(); "
                     f"import {module}; print(time.perf_counter() - start)")
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                                  cwd=ROOT, check=True, env=environment)
+                                  cwd=apart.ROOT, check=True, env=environment)
             if turn:
                 seconds[module].append(float(done.stdout))
     return {module: statistics.median(values) for module, values in seconds.items()}
@@ -137,6 +149,7 @@ def arguments() -> argparse.Namespace:
                              f"gradient-checks, or parts of names")
     parser.add_argument("--quick", action="store_true", help="shortest run: for crashes only")
     parser.add_argument("--processes", type=int, help="fresh processes per case (default 3)")
+    parser.add_argument("--apart", action="store_true", help="give each library its own process")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all results here")
     parser.add_argument("--plot", type=Path, metavar="DIR",
                         help="draw what was measured into this folder (needs Matplotlib)")
@@ -159,8 +172,9 @@ def main() -> int:
     for suite in SUITES:
         names = chosen(args.only, suite)
         if names:
-            results[suite] = measure_suite(suite, names, settings)
-            print(heading.format(report.TITLES[suite]))
+            results[suite] = measure_suite(suite, names, settings, args.apart)
+            where = ", each library in a process of its own" * args.apart
+            print(heading.format(report.TITLES[suite] + where))
             print(report.suite_table(results[suite], args.markdown))
             failures += [(name, result["error"]) for name, result in results[suite].items()
                          if "error" in result]

@@ -1,12 +1,13 @@
 """Time the same call on several sides, interleaved, and sum up what was found.
 
-Three things on a machine with few cores spoil naive timing, so they are handled here:
+Four things on a machine with few cores spoil naive timing, so they are handled here:
 
 * After a threaded matrix product the BLAS threads of NumPy keep spinning for some 25 ms and
   slow down whatever runs next. Each block therefore begins with a pause and one untimed call.
 * torch's thread pool now and then gets stuck for a whole process, in which each parallel
   region takes 10 ms and more. Cases are therefore timed in several fresh processes, and
   `steady_processes` leaves out those in which torch was far from its best.
+* What one library does to the process helps or hinders the other: see `apart.py`.
 * Other programs. A block during which they used much of the processor is timed again, a few
   times; the least disturbed one counts (on Linux, whose /proc/stat tells what they used).
 """
@@ -14,7 +15,7 @@ Three things on a machine with few cores spoil naive timing, so they are handled
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,20 +94,27 @@ def time_quiet_block(call: Callable[[], object], settings: Settings) -> tuple[fl
     return seconds, share >= DISTURBED
 
 
-def interleave(calls: dict[str, Callable], switch: Callable, settings: Settings) -> dict:
+def time_side(side: str, call: Callable[[], object], switch: Callable[[str], None],
+              settings: Settings) -> tuple[float, bool]:
+    """Prepare a side by `switch(side)` and return what `time_quiet_block` does."""
+    switch(side)
+    time.sleep(settings.pause)
+    call()
+    return time_quiet_block(call, settings)
+
+
+def interleave(sides: Iterable[str], timed: Callable[[str], tuple[float, bool]],
+               settings: Settings) -> dict:
     """Return {"seconds": {side: [those of one call in each round]}, "disturbed": blocks}.
 
-    `switch(side)` prepares a side. The order of the sides is turned round in every other
-    round, so that a machine that gets slower or faster meanwhile does not favour one of them.
+    `timed(side)` returns what `time_side` does. The order of the sides is turned round in every
+    other round, so that a machine that gets slower or faster meanwhile does not favour one.
     """
-    seconds: dict[str, list[float]] = {side: [] for side in calls}
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
     disturbed = 0
     for turn in range(settings.rounds):
-        for side in list(calls)[:: 1 if turn % 2 == 0 else -1]:
-            switch(side)
-            time.sleep(settings.pause)
-            calls[side]()
-            found, others = time_quiet_block(calls[side], settings)
+        for side in list(seconds)[:: 1 if turn % 2 == 0 else -1]:
+            found, others = timed(side)
             seconds[side].append(found)
             disturbed += others
     return {"seconds": seconds, "disturbed": disturbed}

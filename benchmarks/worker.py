@@ -1,6 +1,8 @@
 """Run in a fresh process for `python -m benchmarks`: read a job as JSON, print its result.
 
 Jobs: {"do": "time", "suite", "names", "settings"} times the cases interleaved on all sides;
+{"do": "serve", "suite", "name", "side"} prepares one case on one side; for each further line, a
+side of the same library and settings, it prints what `time_side` returns;
 {"do": "memory", "suite", "name", "side"} runs one case on one side and prints the memory;
 {"do": "frameworks", "net", "other", "settings"} times an MLP in minigrad and in another framework.
 """
@@ -11,10 +13,11 @@ import json
 import math
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import frameworks, ops, scaling, shapes, workloads
-from benchmarks.measure import SIDES, Case, Settings, interleave
+from benchmarks.measure import SIDES, Case, Settings, interleave, time_side
 
 SUITES = {
     "small": workloads.SMALL,
@@ -65,16 +68,37 @@ def time_cases(job: dict) -> dict:
     for name in job["names"]:
         try:
             calls = {side: build(find(job["suite"], name), side) for side in sides()}
-            found[name] = interleave(calls, switch, Settings(**job["settings"]))
+            found[name] = take_turns(calls, switch, Settings(**job["settings"]))
         except Exception:
             found[name] = {"error": traceback.format_exc(limit=-3)}
     return found
 
 
+def take_turns(calls: dict[str, Callable], prepare: Callable, settings: Settings) -> dict:
+    """Return what interleave() returns for calls in this process."""
+    return interleave(calls, lambda side: time_side(side, calls[side], prepare, settings), settings)
+
+
+def serve(job: dict) -> dict:
+    """Time one case on one side whenever a line asks for it; return an empty answer at the end."""
+    call = build(find(job["suite"], job["name"]), job["side"])
+    answer({})
+    for line in sys.stdin:
+        request = json.loads(line)
+        settings = Settings(**request["settings"])
+        seconds, disturbed = time_side(request["side"], call, switch, settings)
+        answer({"seconds": seconds, "disturbed": disturbed})
+    return {}
+
+
+def answer(result: dict) -> None:
+    print(json.dumps(result), flush=True)
+
+
 def time_frameworks(job: dict) -> dict:
     """Return what interleave() returns for minigrad and the other framework."""
     calls = frameworks.calls(job["net"], job["other"])
-    return interleave(calls, lambda side: None, Settings(**job["settings"]))
+    return take_turns(calls, lambda side: None, Settings(**job["settings"]))
 
 
 def memory_of_case(job: dict) -> dict:
@@ -120,6 +144,7 @@ def status(key: str) -> int:
 
 
 if __name__ == "__main__":
-    job = json.loads(sys.stdin.read())
-    jobs = {"time": time_cases, "memory": memory_of_case, "frameworks": time_frameworks}
-    print(json.dumps(jobs[job["do"]](job)))
+    job = json.loads(sys.stdin.readline())
+    jobs = {"time": time_cases, "serve": serve, "memory": memory_of_case,
+            "frameworks": time_frameworks}
+    answer(jobs[job["do"]](job))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import frameworks, measure, plot, report, scaling, worker
+from benchmarks import apart, frameworks, measure, plot, report, scaling, worker
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,9 +77,28 @@ def test_the_sides_take_turns_and_the_order_is_turned_round():
     seen = []
     calls = {"a": lambda: None, "b": lambda: None}
     settings = measure.Settings(processes=1, rounds=2, block=0.0, pause=0.0)
-    found = measure.interleave(calls, seen.append, settings)
+    found = worker.take_turns(calls, seen.append, settings)
     assert seen == ["a", "b", "b", "a"]
     assert [len(found["seconds"][side]) for side in calls] == [2, 2]
+
+
+def test_a_library_can_be_timed_in_a_process_of_its_own():
+    found = apart.time_case("small", "mlp_tiny", ["minigrad"], measure.QUICK)
+    assert found["seconds"]["minigrad"][0] > 0
+    assert found["disturbed"] in (0, 1)
+
+
+def test_what_fails_in_a_process_of_its_own_is_reported():
+    found = apart.time_case("small", "no such net", ["minigrad"], measure.QUICK)
+    assert "StopIteration" in found["error"]
+
+
+def test_no_library_is_imported_before_a_side_is_chosen():
+    """Else torch's process would have minigrad's settings of malloc."""
+    code = "import sys, benchmarks.worker; print({'minigrad', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_ratio_is_to_the_faster_torch_and_a_stuck_process_is_left_out():
