@@ -35,7 +35,7 @@ END = 1 << 19  # looks (170 us) of a caller for the end of a worker's part
 ENDS = 2  # such times in which the worker does not run, before the caller sleeps
 CROWDED = 0.0005  # seconds that a watching thread did not run: others need its processor
 PAUSES = 8, 128  # jobs without any watching where that is so: at first, at most
-START = 1 << 16  # looks (5 us) in which a worker comes from its flag to its first long NumPy call
+START = 3 << 14  # looks (16 us) in which a worker comes from its first line to a long NumPy call
 STARTS = 3  # such times in which it is expected to begin
 any_of: Any = np.logical_or.reduce
 yield_processor: Any = getattr(os, "sched_yield", lambda: None)  # not on every platform
@@ -95,10 +95,9 @@ class Flags:
 
     def await_end(self) -> None:
         """Watch for the end of the worker's job, as long as it runs."""
-        if self.pause:
+        if self.pause or any_of(self._end):
             return
-        wall = own = 0.0
-        idle = -1  # what comes first is not known to have been idle
+        idle, wall, own = 0, perf_counter(), self._run_time()
         while idle < ENDS:
             if any_of(self._end):
                 return

@@ -288,7 +288,7 @@ def test_a_caller_watches_as_long_as_the_worker_runs(monkeypatch):
     assert len(looks) == 1000 and not flags.pause
     monkeypatch.setattr(Flags, "_run_time", lambda flags: 0.0)
     flags.await_end()
-    assert len(looks) == 1000 + _handover.ENDS and flags.pause
+    assert len(looks) == 1001 + _handover.ENDS and flags.pause
 
 
 def test_flags_know_for_how_long_the_worker_has_run():
