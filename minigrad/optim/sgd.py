@@ -52,7 +52,7 @@ class SGD(Optimizer):
             "differentiable": differentiable, "fused": fused})
 
     def _prepare(self, group: dict[str, Any]) -> Elementwise:
-        lr, momentum = number(group["lr"]), group["momentum"]
+        lr, momentum = number(group["lr"]), number(group["momentum"])
         decay = number(group["weight_decay"])
         sign = -1 if group["maximize"] else 1
         if momentum:
