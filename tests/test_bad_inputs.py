@@ -142,7 +142,8 @@ def problems(share: int, of: int) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("share", [0, 1, *(pytest.param(share, marks=pytest.mark.slow)
+                                          for share in range(2, SHARES))])
 def test_bad_arguments_give_one_clear_error(share):
     found = problems(share, SHARES)
     assert not found, "\n".join(texts[0] for texts in found.values())

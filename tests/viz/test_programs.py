@@ -104,7 +104,8 @@ class Wild(nn.Module):
 
 
 @pytest.mark.parametrize("fails", ["", "forward", "backward"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow)
+                                         for seed in range(2, 8))])
 @pytest.mark.parametrize("show", [
     lambda net, x: viz.trace(net, x),
     lambda net, x: viz.draw(net, x, paint="time", fold=True).svg(),
