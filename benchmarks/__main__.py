@@ -149,7 +149,8 @@ def arguments() -> argparse.Namespace:
                              f"gradient-checks, or parts of names")
     parser.add_argument("--quick", action="store_true", help="shortest run: for crashes only")
     parser.add_argument("--processes", type=int, help="fresh processes per case (default 3)")
-    parser.add_argument("--apart", action="store_true", help="give each library its own process")
+    parser.add_argument("--apart", action="store_true",
+                        help="give minigrad and torch a process each where they are compared")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all results here")
     parser.add_argument("--plot", type=Path, metavar="DIR",
                         help="draw what was measured into this folder (needs Matplotlib)")

@@ -51,7 +51,10 @@ def processors() -> int:
 
 
 class Flags:
-    """The two flags of a worker: `called`, raised by a caller, and `ended`, by the worker."""
+    """The flags of a worker: `called`, raised by a caller, `_begun` and `ended`, by the worker.
+
+    Several copies of `_begun` lie side by side, one for each row that watches it.
+    """
 
     def __init__(self) -> None:
         starts = STARTS + 2

@@ -5,12 +5,13 @@ where the former cancels; results are right to a few units in the last place.
 
 In float32 Phi(x) = 1 / (1 + exp(-l(x))), where l = log(Phi / (1 - Phi)) is odd and grows like
 x^2 / 2: x times a ratio of two cubic polynomials in x^2, to 2e-8 of x Phi(x). As a continued
-fraction, in s = x^2 / 2 or, for powers of 2, s = x^2 / (2 log 2), the ratio takes 9 passes over an
-array instead of 12, and no memory but that of the two results:
+fraction, in s = x^2 / 2 or, for powers of 2, s = x^2 / (2 log 2), the ratio takes fewer passes over
+an array than the polynomials, most of them in place, and no memory but that of the two results:
 
     -l(x) = x (a s / (s + b1 + c1 / (s + b2 + c2 / (s + b3))) + l0).
 
-Only c1 < 0, and the terms next to it are larger: nothing cancels. Then exp(-x^2 / 2) = exp(-s).
+a and l0 have one sign; of the others only c1 is negative, and b1 is five times larger than the
+fraction below it: nothing cancels. The slope's exp(-x^2 / 2) is exp(-s).
 Results are right to 1.5e-7 absolutely or, beyond 1, relatively (slopes to 2e-7); below -5.5, where
 Phi loses its digits, they are computed in float64. float16 is computed in float32 and rounded once.
 """
