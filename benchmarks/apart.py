@@ -1,8 +1,8 @@
 """Time a case on libraries that take turns but have a process each, as in their users' programs.
 
 In one process the libraries share more than the processors. Above all, minigrad tells malloc to
-keep freed memory (`minigrad/kernels/_memory.py`), which spares torch's large tensors the page faults
-that they cost it otherwise, up to thousands in a step.
+keep freed memory (`minigrad/kernels/_memory.py`), which spares torch's large tensors the page
+faults that they cost it otherwise, up to thousands in a step.
 """
 
 import dataclasses
